@@ -1,0 +1,1 @@
+"""Settings, URLs and system checks: what binds the two apps into one site."""
