@@ -1,0 +1,23 @@
+"""The rows are the truth: a photo is done when its result row is committed.
+
+Read in this order: preset, session, worker, batch, result, skipped.
+"""
+
+from processing.models.batch import Batch, LeaseLost
+from processing.models.preset import Preset
+from processing.models.result import ImageResult
+from processing.models.session import ProcessingSession, SessionNotFound, StepRefused
+from processing.models.skipped import SkippedEntry
+from processing.models.worker import Worker
+
+__all__ = [
+    "Batch",
+    "ImageResult",
+    "LeaseLost",
+    "Preset",
+    "ProcessingSession",
+    "SessionNotFound",
+    "SkippedEntry",
+    "StepRefused",
+    "Worker",
+]

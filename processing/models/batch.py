@@ -1,0 +1,287 @@
+"""A batch: the unit of claiming, fencing and taking over, whatever its work is."""
+
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+from uuid import UUID
+
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from processing.models.result import ImageResult
+from processing.models.worker import Worker
+from processing.states import BATCH_STEPS, BatchKind, BatchStatus, Stage
+
+if TYPE_CHECKING:
+    from processing.models.session import ProcessingSession, SessionQuerySet
+
+COUNTERS = ("processed", "approved", "rejected", "unreadable", "quarantined")
+KIND_OF_STAGE = {
+    Stage.SCANNING: BatchKind.SCAN,
+    Stage.RUNNING: BatchKind.PHOTOS,
+    Stage.COMPARING: BatchKind.COMPARE,
+}
+
+
+class LeaseLost(Exception):
+    """The batch was taken away from this worker, so nothing was written."""
+
+    def __init__(self, batch: "Batch") -> None:
+        super().__init__(
+            f"Batch {batch.number} of session {batch.session_id} is no longer held under lease {batch.lease}: "
+            "nothing was written."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One photo of a manifest. The position is its identity for the session's life."""
+
+    position: int
+    path: bytes
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What a transaction has just written; the seal makes a checkpoint of it before it ends."""
+
+    batch: "Batch"
+    counters: Mapping[str, int]
+    reason_counts: Mapping[str, int]
+    sequence: int
+    last_position: int
+    last_result: int
+    session: "ProcessingSession | None"
+    processed_before: int
+
+    @property
+    def ends_batch(self) -> bool:
+        """Whether the batch has no photo left; then the session's row is locked and counted up."""
+        return self.session is not None
+
+
+Seal = Callable[[Commit], None]
+
+
+def _sessions() -> "SessionQuerySet":
+    from processing.models.session import ProcessingSession  # noqa: PLC0415 -- the two models name each other
+
+    return ProcessingSession.objects.all()
+
+
+class BatchQuerySet(models.QuerySet["Batch"]):
+    """Batches by what may be done with them."""
+
+    def queued(self) -> Self:
+        """Those that nobody holds and that are not done."""
+        return self.filter(status=BatchStatus.QUEUED)
+
+    def leased(self) -> Self:
+        """Those that a worker holds."""
+        return self.filter(status=BatchStatus.LEASED)
+
+    def takeable(self, session: "ProcessingSession") -> Self:
+        """Those that a claim would choose from, in its order."""
+        kind = KIND_OF_STAGE.get(Stage(session.stage))
+        return self.queued().filter(session=session, kind=kind).order_by("number", "pk")
+
+    def with_open_results(self, session: "ProcessingSession") -> Self:
+        """Those with committed results that the session's own counters do not hold yet."""
+        return self.filter(session=session, processed__gt=0).filter(
+            status__in=(BatchStatus.QUEUED, BatchStatus.LEASED)
+        )
+
+    def claim(self, session_id: UUID, worker: Worker) -> "Batch | None":
+        """Lease the first queued batch of a session, or None: nothing to take, or not now, or not by this one.
+
+        The session's lock orders claims on both databases. test: test_claim_is_refused_when_*.
+        """
+        with transaction.atomic():
+            session = _sessions().lock(session_id)
+            workable = _sessions().workable().filter(pk=session_id).exists()
+            if not workable or not Worker.objects.living().filter(pk=worker.pk).exists():
+                return None
+            batch = self.takeable(session).first()
+            if batch is None:
+                return None
+            if session.started_at is None:
+                _sessions().filter(pk=session_id).update(started_at=Now())
+            batch._step("claim", worker=worker, attempt=session.attempt, lease=F("lease") + 1)  # noqa: SLF001
+            return batch
+
+
+class Batch(models.Model):
+    """Some photos of a session, or its scan, or its comparison."""
+
+    session = models.ForeignKey("processing.ProcessingSession", models.CASCADE, related_name="batches")
+    number = models.PositiveIntegerField(_("number"))
+    kind = models.CharField(_("kind"), max_length=10, choices=BatchKind)
+    first_position = models.PositiveBigIntegerField(_("first position"), default=0)
+    photos_count = models.PositiveIntegerField(_("photos"), default=0)
+    manifest = models.JSONField(_("manifest"), default=dict, blank=True)
+
+    status = models.CharField(_("status"), max_length=10, choices=BatchStatus, default=BatchStatus.QUEUED)
+    lease = models.PositiveBigIntegerField(_("fencing number"), default=0)
+    worker = models.ForeignKey(
+        "processing.Worker", models.PROTECT, null=True, blank=True, related_name="held_batches"
+    )
+    attempt = models.PositiveIntegerField(_("attempt"), default=0)
+    sequence = models.PositiveBigIntegerField(_("commits"), default=0)
+    deaths = models.PositiveIntegerField(_("deaths without progress"), default=0)
+    suspects = models.JSONField(_("photos that were in flight at a death"), default=dict, blank=True)
+
+    processed = models.PositiveIntegerField(_("processed"), default=0)
+    approved = models.PositiveIntegerField(_("approved"), default=0)
+    rejected = models.PositiveIntegerField(_("rejected"), default=0)
+    unreadable = models.PositiveIntegerField(_("unreadable"), default=0)
+    quarantined = models.PositiveIntegerField(_("quarantined"), default=0)
+    reason_counts = models.JSONField(_("photos by reason"), default=dict, blank=True)
+
+    objects = BatchQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("batch")
+        verbose_name_plural = _("batches")
+        indexes: ClassVar = [
+            models.Index(
+                fields=["session", "kind", "number"],
+                condition=Q(status=BatchStatus.QUEUED),
+                name="queued_batch_by_number",
+            ),
+            models.Index(
+                fields=["session"],
+                condition=Q(status__in=[BatchStatus.QUEUED, BatchStatus.LEASED], processed__gt=0),
+                name="open_batch_with_results",
+            ),
+            models.Index(
+                fields=["session", "kind"],
+                condition=Q(status__in=[BatchStatus.QUEUED, BatchStatus.LEASED]),
+                name="unfinished_batch_by_kind",
+            ),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["session", "number"], name="one_batch_per_number"),
+            models.CheckConstraint(condition=Q(kind__in=BatchKind.values), name="batch_kind_is_known"),
+            models.CheckConstraint(condition=Q(status__in=BatchStatus.values), name="batch_status_is_known"),
+            models.CheckConstraint(
+                condition=Q(status=BatchStatus.LEASED, worker__isnull=False)
+                | (~Q(status=BatchStatus.LEASED) & Q(worker__isnull=True)),
+                name="leased_batch_has_worker",
+            ),
+            models.CheckConstraint(
+                condition=Q(processed=F("approved") + F("rejected") + F("unreadable") + F("quarantined")),
+                name="batch_counts_add_up",
+            ),
+            models.CheckConstraint(
+                condition=Q(processed__lte=F("photos_count")), name="batch_never_exceeds_its_manifest"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.session_id}/{self.number}"
+
+    def _step(self, name: str, **changes: Any) -> None:
+        """Take one step as one UPDATE that names the status and the lease it leaves, or raise LeaseLost.
+
+        test: test_commit_writes_nothing_when_the_lease_was_taken_away.
+        """
+        old, new = BATCH_STEPS[name]
+        taken = Batch.objects.filter(pk=self.pk, status=old, lease=self.lease).update(status=new, **changes)
+        if not taken:
+            raise LeaseLost(self)
+        self.refresh_from_db()
+
+    def photos(self) -> list[Photo]:
+        """Unpack the manifest."""
+        return [
+            Photo(self.first_position + index, b64decode(path), size_bytes, mtime_ns)
+            for index, (path, size_bytes, mtime_ns) in enumerate(self.manifest.get("photos", []))
+        ]
+
+    def missing(self) -> list[Photo]:
+        """What is still to do: the manifest minus the live rows. No cursor decides it (design §2)."""
+        live = ImageResult.objects.live().filter(session_id=self.session_id)
+        span = (self.first_position, self.first_position + self.photos_count - 1)
+        done = set(live.filter(position__range=span).order_by().values_list("position", flat=True))
+        return [photo for photo in self.photos() if photo.position not in done]
+
+    def release(self) -> None:
+        """Give the lease back with work left."""
+        self._step("release", worker=None)
+
+    def take_away(self) -> None:
+        """Queue the batch again under a new fencing number, so that its holder can write nothing more."""
+        self._step("bury", worker=None, lease=F("lease") + 1)
+
+    def fail(self, error: str) -> None:
+        """Give the lease back and stop the session; only who still holds the lease may say so."""
+        with transaction.atomic():
+            session = _sessions().lock(self.session_id)
+            self.release()
+            session.fail(error)
+
+    def commit(self, results: Sequence[ImageResult], seal: Seal) -> None:
+        """Write results, counters and checkpoint together, or nothing: one transaction that names the lease.
+
+        Raises LeaseLost when the batch was taken away. The lease holder alone moves the counters, so its own
+        are the truth; the guarded UPDATE compares them. The session's row is locked only by the commit that
+        ends the batch.
+        """
+        counters, reason_counts = self._count(results)
+        for result in results:
+            result.pk = None  # A rolled back try has left its numbers in the objects.
+        with transaction.atomic():
+            ends = counters["processed"] == self.photos_count
+            session = _sessions().lock(self.session_id) if ends else None
+            self._store(counters, reason_counts, ends=ends)
+            ImageResult.objects.bulk_create(results)
+            processed_before = session.processed if session else 0
+            if session is not None:
+                session.absorb(counters, reason_counts)
+                session.advance_locked()
+            seal(
+                Commit(
+                    batch=self,
+                    counters=counters,
+                    reason_counts=reason_counts,
+                    sequence=self.sequence + 1,
+                    last_position=max(result.position for result in results),
+                    last_result=max(result.pk for result in results),
+                    session=session,
+                    processed_before=processed_before,
+                )
+            )
+        self._keep(counters, reason_counts)
+
+    def _count(self, results: Iterable[ImageResult]) -> tuple[dict[str, int], dict[str, int]]:
+        counters = {name: getattr(self, name) for name in COUNTERS}
+        reason_counts = dict(self.reason_counts)
+        for result in results:
+            counters["processed"] += 1
+            counters[result.verdict] += 1
+            for reason in result.reasons:
+                reason_counts[reason["code"]] = reason_counts.get(reason["code"], 0) + 1
+        return counters, reason_counts
+
+    def _store(self, counters: Mapping[str, int], reason_counts: Mapping[str, int], *, ends: bool) -> None:
+        changes: dict[str, Any] = dict(
+            counters, reason_counts=reason_counts, sequence=self.sequence + 1, deaths=0
+        )
+        if ends:
+            changes.update(status=BATCH_STEPS["finish"][1], worker=None)
+        held = Batch.objects.filter(
+            pk=self.pk, status=BatchStatus.LEASED, lease=self.lease, processed=self.processed
+        )
+        if not held.update(**changes):
+            raise LeaseLost(self)
+
+    def _keep(self, counters: Mapping[str, int], reason_counts: dict[str, int]) -> None:
+        for name in COUNTERS:
+            setattr(self, name, counters[name])
+        self.reason_counts = reason_counts
+        self.sequence += 1

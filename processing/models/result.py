@@ -1,0 +1,83 @@
+"""One photo's verdict with its reasons and measures. Rows are added and superseded, never edited."""
+
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from processing.states import Relation, Verdict
+
+
+class ResultQuerySet(models.QuerySet["ImageResult"]):
+    """Results by whether they count."""
+
+    def live(self) -> Self:
+        """Those that no recovery has put aside."""
+        return self.filter(superseded_by=None)
+
+    def in_order(self) -> Self:
+        """Order of positions."""
+        return self.order_by("position", "pk")
+
+
+class ImageResult(models.Model):
+    """The verdict on one photo, with the file as it was when it was read.
+
+    Machine-written columns never change. `similar_group`, `relation`, `distance` and `decision` are derived
+    and may be computed again at any time: `decision` is compare's verdict, else the measured one.
+    """
+
+    session = models.ForeignKey("processing.ProcessingSession", models.CASCADE, related_name="results")
+    batch = models.ForeignKey("processing.Batch", models.CASCADE, related_name="results")
+    position = models.PositiveBigIntegerField(_("position"))
+    path = models.BinaryField(_("path"))
+    path_text = models.TextField(_("path as text"))
+    size_bytes = models.BigIntegerField(_("bytes"))
+    mtime_ns = models.BigIntegerField(_("changed, in nanoseconds"))
+    sha256 = models.CharField(_("SHA-256"), max_length=64, blank=True)
+    width_px = models.PositiveIntegerField(_("width"), null=True, blank=True)
+    height_px = models.PositiveIntegerField(_("height"), null=True, blank=True)
+    verdict = models.CharField(_("verdict"), max_length=12, choices=Verdict)
+    reasons = models.JSONField(_("reasons"), default=list, blank=True)
+    measures = models.JSONField(_("measures"), default=dict, blank=True)
+    fingerprint = models.BinaryField(_("perceptual hash"), default=bytes, blank=True)
+    note = models.TextField(_("what happened"), blank=True)
+    lease = models.PositiveBigIntegerField(_("fencing number"))
+    attempt = models.PositiveIntegerField(_("attempt"))
+    created_at = models.DateTimeField(_("committed"), db_default=Now())
+
+    superseded_by = models.PositiveIntegerField(_("put aside by attempt"), null=True, blank=True)
+    similar_group = models.PositiveBigIntegerField(_("group of similar photos"), null=True, blank=True)
+    relation = models.CharField(
+        _("relation"), max_length=10, choices=Relation, default=Relation.NONE, blank=True
+    )
+    distance = models.FloatField(_("distance to the one kept"), null=True, blank=True)
+    decision = models.CharField(_("decision"), max_length=12, choices=Verdict)
+
+    objects = ResultQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("result")
+        verbose_name_plural = _("results")
+        indexes: ClassVar = [
+            models.Index(
+                fields=["session", "decision", "position"],
+                condition=Q(superseded_by=None),
+                name="live_result_by_decision",
+            ),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["session", "position"],
+                condition=Q(superseded_by=None),
+                name="one_live_result_per_photo",
+            ),
+            models.CheckConstraint(condition=Q(verdict__in=Verdict.values), name="verdict_is_known"),
+            models.CheckConstraint(condition=Q(decision__in=Verdict.values), name="decision_is_known"),
+            models.CheckConstraint(condition=Q(relation__in=Relation.values), name="relation_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.path_text

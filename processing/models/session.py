@@ -1,0 +1,301 @@
+"""A session: one folder of photos on its way from the first name to the last verdict."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import F, Q, Sum
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from processing import states
+from processing.models.batch import COUNTERS, Batch
+from processing.states import BatchKind, BatchStatus, Hold, SessionState, Stage, Status
+
+if TYPE_CHECKING:
+    from processing.models.worker import Worker
+
+PREFIX_LENGTH_MIN = 4
+LANES_DEFAULT = 64
+
+
+class StepRefused(Exception):
+    """A session is in a state that the step may not leave."""
+
+    def __init__(self, session: "ProcessingSession", step: str, hint: str = "") -> None:
+        self.session, self.step, self.status = session, step, session.status
+        text = f"Session {session.pk} cannot {step.replace('_', ' ')}: it is {self.status.value}."
+        super().__init__(f"{text} {hint}".strip())
+
+
+class SessionNotFound(Exception):
+    """No session, or more than one, answers to the name given."""
+
+
+class SessionQuerySet(models.QuerySet["ProcessingSession"]):
+    """Sessions by the state they are in, and the one that a person names."""
+
+    def unfinished(self) -> Self:
+        """Those with work left, held or not."""
+        return self.filter(stage__in=states.UNFINISHED).exclude(hold=Hold.CANCELLED)
+
+    def workable(self) -> Self:
+        """Those that workers may take work of."""
+        return self.filter(stage__in=states.UNFINISHED, hold=Hold.NONE, crashed_at=None)
+
+    def begun(self) -> Self:
+        """Those of which a batch was ever claimed."""
+        return self.exclude(started_at=None)
+
+    def interrupted(self) -> Self:
+        """Those whose last parent died, and nobody has decided yet."""
+        return self.filter(stage__in=states.UNFINISHED, hold=Hold.NONE).exclude(crashed_at=None)
+
+    def newest_first(self) -> Self:
+        """Order for lists."""
+        return self.order_by("-created_at", "-pk")
+
+    def lock(self, session_id: UUID) -> "ProcessingSession":
+        """Lock one session's row until the transaction ends; the first lock of all (design §3)."""
+        return self.select_for_update().get(pk=session_id)
+
+    def named(self, name: str) -> "ProcessingSession":
+        """Find the session that a person means: its id, a unique prefix of it, or `latest`.
+
+        Raises SessionNotFound with a sentence that says what was looked for.
+        """
+        if name == "latest":
+            found = list(self.newest_first()[:1])
+        else:
+            found = list(self.filter(_has_prefix(name)).order_by("pk")[:2])
+        if not found:
+            raise SessionNotFound(f"There is no session {name!r}. `manage.py sessions` lists them.")
+        if len(found) > 1:
+            raise SessionNotFound(f"More than one session begins with {name!r}. Give more of its id.")
+        return found[0]
+
+
+def _has_prefix(name: str) -> Q:
+    """Match ids by their first digits, as a range: both databases then use the primary key."""
+    digits = name.replace("-", "").lower()
+    if not PREFIX_LENGTH_MIN <= len(digits) <= 32 or set(digits) - set("0123456789abcdef"):
+        raise SessionNotFound(
+            f"{name!r} is not a session's id. Give at least its first {PREFIX_LENGTH_MIN} digits, or `latest`."
+        )
+    return Q(pk__range=(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))))
+
+
+class ProcessingSession(models.Model):
+    """One run over one source. Its counters are those of its finished batches; `counts` adds the open ones."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="photo_sessions"
+    )
+    name = models.CharField(_("name"), max_length=200)
+    source = models.TextField(_("source"))
+    source_path = models.BinaryField(_("source as bytes"))
+    recursive = models.BooleanField(_("with subfolders"), default=True)
+    output = models.TextField(_("output folder"), blank=True)
+    preset_name = models.CharField(_("preset"), max_length=100)
+    preset = models.JSONField(_("rules at the start"))
+    batch_size = models.PositiveIntegerField(_("photos per batch"))
+    checkpoint_interval = models.PositiveIntegerField(_("photos per checkpoint"))
+    lanes = models.PositiveIntegerField(_("workers at once, at most"), default=LANES_DEFAULT)
+
+    stage = models.CharField(_("stage"), max_length=10, choices=Stage, default=Stage.SCANNING)
+    hold = models.CharField(_("hold"), max_length=10, choices=Hold, default=Hold.NONE, blank=True)
+    crashed_at = models.DateTimeField(_("interrupted since"), null=True, blank=True)
+    attempt = models.PositiveIntegerField(_("attempt"), default=0)
+    hold_by = models.CharField(_("held by"), max_length=150, blank=True)
+    hold_why = models.TextField(_("held because"), blank=True)
+    last_error = models.TextField(_("last error"), blank=True)
+
+    found_count = models.PositiveBigIntegerField(_("photos listed"), default=0)
+    total = models.PositiveBigIntegerField(_("photos"), null=True, blank=True)
+    skipped_count = models.PositiveBigIntegerField(_("entries left out"), default=0)
+    doomed_counts = models.JSONField(_("can only fail a file rule"), default=dict, blank=True)
+    processed = models.PositiveBigIntegerField(_("processed"), default=0)
+    approved = models.PositiveBigIntegerField(_("approved"), default=0)
+    rejected = models.PositiveBigIntegerField(_("rejected"), default=0)
+    unreadable = models.PositiveBigIntegerField(_("unreadable"), default=0)
+    quarantined = models.PositiveBigIntegerField(_("quarantined"), default=0)
+    reason_counts = models.JSONField(_("photos by reason"), default=dict, blank=True)
+
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+    started_at = models.DateTimeField(_("first batch claimed"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+
+    objects = SessionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
+        indexes: ClassVar = [
+            models.Index(fields=["-created_at", "-id"], name="session_newest_first"),
+            models.Index(
+                fields=["created_at"], condition=~Q(stage=Stage.COMPLETED), name="session_not_completed"
+            ),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(stage__in=Stage.values), name="session_stage_is_known"),
+            models.CheckConstraint(condition=Q(hold__in=Hold.values), name="session_hold_is_known"),
+            models.CheckConstraint(
+                condition=Q(processed=F("approved") + F("rejected") + F("unreadable") + F("quarantined")),
+                name="session_counts_add_up",
+            ),
+            models.CheckConstraint(
+                condition=~Q(stage=Stage.COMPLETED) | Q(hold=Hold.NONE, crashed_at=None),
+                name="completed_session_is_not_held",
+            ),
+            models.CheckConstraint(
+                condition=Q(stage=Stage.SCANNING) | Q(total__isnull=False), name="scanned_session_has_total"
+            ),
+            models.CheckConstraint(
+                condition=Q(batch_size__gt=0, checkpoint_interval__gt=0, lanes__gt=0),
+                name="session_sizes_are_positive",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def state(self) -> SessionState:
+        """The three columns that steps move."""
+        return SessionState(Stage(self.stage), Hold(self.hold), self.crashed_at is not None)
+
+    @property
+    def status(self) -> Status:
+        """What the world is told."""
+        return self.state.status
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether no work will ever be done in it again, unless a person asks for it."""
+        return self.status in (Status.COMPLETED, Status.CANCELLED)
+
+    @classmethod
+    def start(
+        cls, *, register: "Callable[[ProcessingSession], Worker] | None" = None, **columns: Any
+    ) -> "ProcessingSession":
+        """Create a session with its scan batch; `register` adds the row of a parent of its own, all in one.
+
+        Without that the session would be nobody's for a moment, and another parent would offer it.
+        """
+        with transaction.atomic():
+            session = cls.objects.create(**columns)
+            Batch.objects.create(session=session, number=0, kind=BatchKind.SCAN)
+            if register is not None:
+                register(session)
+        session.refresh_from_db()
+        return session
+
+    def _step(self, name: str, **changes: Any) -> None:
+        """Take one step of the table as one guarded UPDATE, or raise StepRefused."""
+        step = states.SESSION_STEPS[name]
+        guarded = ProcessingSession.objects.filter(pk=self.pk, stage__in=step.stages, hold__in=step.holds)
+        if len(step.latched) == 1:
+            guarded = guarded.filter(crashed_at__isnull=not step.latched[0])
+        if step.stage is not None:
+            changes["stage"] = step.stage
+        if step.hold is not None:
+            changes["hold"] = step.hold
+        if step.latch is not None:
+            changes["crashed_at"] = Now() if step.latch else None
+        taken = guarded.update(**changes)
+        self.refresh_from_db()
+        if not taken:
+            raise StepRefused(self, name)
+
+    def pause(self, by: str = "", why: str = "") -> None:
+        """Stop handing out work; chunks already in the air still land."""
+        self._step("pause", hold_by=by, hold_why=why)
+
+    def resume(self) -> None:
+        """Lift a pause."""
+        self._step("resume", hold_by="", hold_why="", attempt=F("attempt") + 1)
+
+    def cancel(self, by: str = "", why: str = "") -> None:
+        """Give the session up for good; what is committed stays readable."""
+        self._step("cancel", hold_by=by, hold_why=why, ended_at=Now())
+
+    def fail(self, error: str) -> None:
+        """Stop because of an error that only a person can mend; `recover` goes on afterwards."""
+        self._step("fail", last_error=error)
+
+    def latch(self) -> None:
+        """Mark the session as interrupted; only `recover` and `cancel` clear it."""
+        self._step("latch")
+
+    def recover(self) -> None:
+        """Set an interrupted, failed, paused or waiting session going again, under a new attempt number.
+
+        Leases still held are taken away first: who held them is fenced and finds its work queued again.
+        """
+        with transaction.atomic():
+            locked = ProcessingSession.objects.lock(self.pk)
+            for batch in Batch.objects.filter(session=locked, status=BatchStatus.LEASED).order_by("number"):
+                batch.take_away()
+            locked._step("recover", hold_by="", hold_why="", attempt=F("attempt") + 1)  # noqa: SLF001 -- own class
+            locked.advance()
+        self.refresh_from_db()
+
+    def advance(self) -> None:
+        """Move the stage as far as the batches allow. Level-triggered: anyone may ask, any number of times."""
+        with transaction.atomic():
+            session = ProcessingSession.objects.lock(self.pk)
+            session.advance_locked()
+        self.refresh_from_db()
+
+    def advance_locked(self) -> None:
+        """Move the stage of a session whose row the caller has locked."""
+        if self._may("finish_scan") and not self._unfinished(BatchKind.SCAN):
+            self._step("finish_scan", total=F("found_count"))
+        if self._may("begin_compare") and not self._unfinished(BatchKind.PHOTOS):
+            number = Batch.objects.filter(session=self).count()
+            Batch.objects.create(session=self, number=number, kind=BatchKind.COMPARE)
+            self._step("begin_compare")
+
+    def _may(self, step: str) -> bool:
+        return states.SESSION_STEPS[step].allows(self.state)
+
+    def _unfinished(self, kind: BatchKind) -> bool:
+        return (
+            Batch.objects.filter(session=self, kind=kind, status__in=(BatchStatus.QUEUED, BatchStatus.LEASED))
+            .order_by()
+            .exists()
+        )
+
+    def absorb(self, counters: Mapping[str, int], reason_counts: Mapping[str, int]) -> None:
+        """Add a finished batch's counters to the session's; the caller has locked the row."""
+        for code, count in reason_counts.items():
+            self.reason_counts[code] = self.reason_counts.get(code, 0) + count
+        changes: dict[str, Any] = {name: F(name) + counters[name] for name in COUNTERS}
+        ProcessingSession.objects.filter(pk=self.pk).update(reason_counts=self.reason_counts, **changes)
+        for name in COUNTERS:
+            setattr(self, name, getattr(self, name) + counters[name])
+
+    def complete(self, moved: Mapping[str, int]) -> None:
+        """End the session with what compare moved from approved to rejected, by reason; under the lock."""
+        count = sum(moved.values())
+        for code, number in moved.items():
+            self.reason_counts[code] = self.reason_counts.get(code, 0) + number
+        self._step(
+            "complete",
+            approved=F("approved") - count,
+            rejected=F("rejected") + count,
+            reason_counts=self.reason_counts,
+            hold_by="",
+            hold_why="",
+            ended_at=Now(),
+        )
+
+    def counts(self) -> dict[str, int]:
+        """Count processed photos and verdicts: the finished batches' counters plus those of the open ones."""
+        open_batches = Batch.objects.with_open_results(self).aggregate(
+            **{name: Sum(name, default=0) for name in COUNTERS}
+        )
+        return {name: getattr(self, name) + open_batches[name] for name in COUNTERS}
