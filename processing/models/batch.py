@@ -54,8 +54,8 @@ class Commit:
     counters: Mapping[str, int]
     reason_counts: Mapping[str, int]
     sequence: int
-    last_position: int
-    last_result: int
+    last_position: int | None
+    last_result: int | None
     session: "ProcessingSession | None"
     processed_before: int
 
@@ -218,6 +218,15 @@ class Batch(models.Model):
         """Queue the batch again under a new fencing number, so that its holder can write nothing more."""
         self._step("bury", worker=None, lease=F("lease") + 1)
 
+    def note_death(self) -> None:
+        """Count one more holder that died without progress; the burier has the session locked."""
+        Batch.objects.filter(pk=self.pk).update(deaths=F("deaths") + 1)
+        self.deaths += 1
+
+    def note_suspects(self) -> None:
+        """Keep which photos were in flight at deaths; those are analyzed one by one from now on."""
+        Batch.objects.filter(pk=self.pk, lease=self.lease).update(suspects=self.suspects)
+
     def fail(self, error: str) -> None:
         """Give the lease back and stop the session; only who still holds the lease may say so."""
         with transaction.atomic():
@@ -257,6 +266,19 @@ class Batch(models.Model):
                 )
             )
         self._keep(counters, reason_counts)
+
+    def has_landed(self) -> bool:
+        """After a lost commit answer, read whether it landed; if so, take over what it wrote.
+
+        Raises LeaseLost when the batch has been taken away meanwhile.
+        """
+        stored = Batch.objects.get(pk=self.pk)
+        if stored.lease != self.lease:
+            raise LeaseLost(self)
+        if stored.sequence == self.sequence:
+            return False
+        self._keep({name: getattr(stored, name) for name in COUNTERS}, stored.reason_counts)
+        return True
 
     def _count(self, results: Iterable[ImageResult]) -> tuple[dict[str, int], dict[str, int]]:
         counters = {name: getattr(self, name) for name in COUNTERS}

@@ -245,16 +245,22 @@ class ProcessingSession(models.Model):
 
     def advance(self) -> None:
         """Move the stage as far as the batches allow. Level-triggered: anyone may ask, any number of times."""
+        if not self._is_ripe():
+            return
         with transaction.atomic():
             session = ProcessingSession.objects.lock(self.pk)
             session.advance_locked()
         self.refresh_from_db()
 
+    def _is_ripe(self) -> bool:
+        kind = {Stage.SCANNING: BatchKind.SCAN, Stage.RUNNING: BatchKind.PHOTOS}.get(Stage(self.stage))
+        return kind is not None and not self._unfinished(kind)
+
     def advance_locked(self) -> None:
         """Move the stage of a session whose row the caller has locked."""
-        if self._may("finish_scan") and not self._unfinished(BatchKind.SCAN):
+        if self._may("finish_scan") and self._is_ripe():
             self._step("finish_scan", total=F("found_count"))
-        if self._may("begin_compare") and not self._unfinished(BatchKind.PHOTOS):
+        if self._may("begin_compare") and self._is_ripe():
             number = Batch.objects.filter(session=self).count()
             Batch.objects.create(session=self, number=number, kind=BatchKind.COMPARE)
             self._step("begin_compare")

@@ -1,0 +1,165 @@
+"""Burying: the only way a dead process's work comes back."""
+
+import logging
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from processing import recorder
+from processing.models import Batch, ImageResult, ProcessingSession, Worker
+from processing.models.batch import Photo, Seal
+from processing.recorder import Flight
+from processing.sources import path_text
+from processing.states import BatchKind, BatchStatus, Verdict
+
+logger = logging.getLogger(__name__)
+
+# A signal that a photo can cause by the bytes it makes a decoder read (guarantee 9).
+PHOTO_SIGNALS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE}
+BLAMED_DEATHS_MAX = 2
+UNEXPLAINED_KILLS_MAX = 3
+STUCK_DEATHS_MAX = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Burial:
+    """What was found at a death; the evidence of a Crash."""
+
+    worker: Worker
+    exit_code: int | None
+    flight: Flight
+    interrupted: tuple[UUID, ...]
+    touched: tuple[UUID, ...]
+    with_parent: bool
+
+
+OnCrash = Callable[[Burial], None]
+
+
+def bury(worker: Worker, *, on_crash: OnCrash, seal: Seal, exit_code: int | None = None) -> bool:
+    """Bury a dead process with its workers, requeue its work, latch what nobody serves any more.
+
+    One transaction. `exit_code` is as in subprocess (negative: a signal), None when nobody saw it.
+    Returns False when someone else was first. test: test_two_readers_bury_one_worker_once.
+    """
+    with transaction.atomic():
+        sessions = _lock_served(worker)
+        worker.refresh_from_db()
+        dead = [worker, *Worker.objects.living().filter(parent=worker).order_by("pk")]
+        if not Worker.objects.living().filter(pk=worker.pk).update(ended_at=Now()):
+            return False
+        Worker.objects.living().filter(parent=worker).update(ended_at=Now())
+        flights = {one.pk: recorder.read_flight(one.token) for one in dead}
+        touched = {one.lane_session_id for one in dead if one.lane_session_id is not None}
+        for one in dead:
+            touched |= _requeue(one, flights[one.pk], exit_code, seal, with_parent=worker.is_parent)
+        interrupted = tuple(s.pk for s in sessions if worker.is_parent and _latch_if_nobodys(s))
+        on_crash(
+            Burial(
+                worker,
+                exit_code,
+                _busiest(list(flights.values())),
+                interrupted,
+                tuple(sorted(touched)),
+                worker.is_parent,
+            )
+        )
+        for one in dead:
+            transaction.on_commit(partial(recorder.remove, one.token))
+    logger.warning(
+        "process buried",
+        extra={"worker": worker.token, "pid": worker.pid, "exit_code": exit_code, "interrupted": len(interrupted)},
+    )
+    return True
+
+
+def _lock_served(worker: Worker) -> list[ProcessingSession]:
+    """Lock every unfinished session that the dead one served, in the order of their keys (design §3)."""
+    serves = (worker.parent or worker).serves_id
+    unfinished = ProcessingSession.objects.unfinished().select_for_update()
+    return list((unfinished.filter(pk=serves) if serves else unfinished).order_by("pk"))
+
+
+def _latch_if_nobodys(session: ProcessingSession) -> bool:
+    """Latch a begun session without a hold that no living parent serves any more."""
+    workable = ProcessingSession.objects.workable().begun().filter(pk=session.pk).exists()
+    if not workable or Worker.objects.living().parents().serving(session.pk).exists():
+        return False
+    session.latch()
+    return True
+
+
+def _requeue(
+    worker: Worker, flight: Flight, exit_code: int | None, seal: Seal, *, with_parent: bool
+) -> set[UUID]:
+    """Queue the dead worker's batches again under new fencing numbers; give the sessions concerned."""
+    sessions = set()
+    for batch in Batch.objects.leased().filter(worker=worker).order_by("pk"):
+        sessions.add(batch.session_id)
+        if not with_parent:
+            _count_death(batch, flight, exit_code, seal)
+        batch.refresh_from_db()
+        if batch.status == BatchStatus.LEASED:
+            batch.take_away()
+    return sessions
+
+
+def _count_death(batch: Batch, flight: Flight, exit_code: int | None, seal: Seal) -> None:
+    """Note the photos in flight; set a poisonous one aside; stop a scan or a comparison that only kills."""
+    batch.note_death()
+    if batch.kind != BatchKind.PHOTOS:
+        if batch.deaths >= STUCK_DEATHS_MAX:
+            session = ProcessingSession.objects.get(pk=batch.session_id)
+            if session.status.value in ("scanning", "comparing"):
+                session.fail(f"The {batch.kind} stage cost {batch.deaths} workers without progress.")
+        return
+    if flight.batch != batch.pk or flight.lease != batch.lease:
+        return
+    guilty = [p for p in flight.positions if _is_poison(batch, p, flight, exit_code)]
+    batch.note_suspects()
+    missing = {photo.position: photo for photo in batch.missing()}
+    rows = [quarantine_row(batch, missing[p], exit_code) for p in guilty if p in missing]
+    if rows:
+        batch.commit(rows, seal)
+
+
+def _is_poison(batch: Batch, position: int, flight: Flight, exit_code: int | None) -> bool:
+    """Count one more death with this photo in flight, and say whether it is enough (guarantee 9)."""
+    entry = batch.suspects.setdefault(str(position), {"deaths": 0, "blamed": 0, "kills_alone": 0})
+    entry["deaths"] += 1
+    by_photo = exit_code is not None and (exit_code > 0 or -exit_code in PHOTO_SIGNALS)
+    entry["blamed"] += by_photo
+    entry["kills_alone"] += flight.alone and not by_photo
+    if not flight.alone:
+        return False
+    return (by_photo and entry["blamed"] >= BLAMED_DEATHS_MAX) or entry["kills_alone"] >= UNEXPLAINED_KILLS_MAX
+
+
+def quarantine_row(batch: Batch, photo: Photo, exit_code: int | None) -> ImageResult:
+    """Make the row of a photo that costs the worker its life each time it is analyzed."""
+    cause = f"The worker ended with {exit_code}" if exit_code is not None else "The worker was killed"
+    return ImageResult(
+        session_id=batch.session_id,
+        batch=batch,
+        position=photo.position,
+        path=photo.path,
+        path_text=path_text(photo.path),
+        size_bytes=photo.size_bytes,
+        mtime_ns=photo.mtime_ns,
+        verdict=Verdict.QUARANTINED,
+        decision=Verdict.QUARANTINED,
+        reasons=[{"code": "quarantined", "measured": None, "limit": None}],
+        note=f"{cause} each time this photo was analyzed, the last time alone.",
+        lease=batch.lease,
+        attempt=batch.attempt,
+    )
+
+
+def _busiest(flights: list[Flight]) -> Flight:
+    """Give the flight that says most: one with photos in flight, else the first."""
+    return next((flight for flight in flights if flight.positions), flights[0])

@@ -1,0 +1,34 @@
+"""The cluster process: `python -m processing.cluster TOKEN SIZE`, started by a parent and by nobody else."""
+
+import logging
+import os
+import sys
+from functools import partial
+
+import django
+
+logger = logging.getLogger(__name__)
+
+
+def main(token: str, size: int) -> int:
+    """Keep `size` workers for the parent with this token; give an exit code."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
+    from processing import queue, tasks  # noqa: PLC0415 -- models need django.setup; torch is imported once, here
+    from processing.models import Worker  # noqa: PLC0415 -- the same
+    from processing.worker import DATABASE_ERRORS, die_with_parent  # noqa: PLC0415 -- the same
+
+    die_with_parent()
+    parent_id = Worker.objects.get(token=token).pk
+
+    def on_death(pid: int, exit_code: int | None) -> None:
+        try:
+            tasks.on_worker_death(parent_id, pid, exit_code)
+        except DATABASE_ERRORS as error:
+            logger.warning("death not recorded yet, the others will", extra={"pid": pid, "error": str(error)})
+
+    return queue.Cluster(size=size, labor=partial(tasks.labor, parent_id), on_death=on_death).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], int(sys.argv[2])))

@@ -1,0 +1,301 @@
+"""One worker's time slice in a session: claim a batch, read, decode, measure, judge, commit, until time is up."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from processing.analysis.pipeline import Pipeline, Prepared
+from processing.models import Batch, ImageResult, LeaseLost, ProcessingSession, StepRefused
+from processing.models.batch import Photo, Seal
+from processing.photos import Reading, judge_photos, read_photo
+from processing.scan import run_scan
+from processing.similarity import run_compare
+from processing.sources import Folder, SourceGone, path_text
+from processing.states import BatchKind
+from processing.worker import DATABASE_ERRORS, Presence
+
+logger = logging.getLogger(__name__)
+
+OUT_OF_MEMORY_EXIT = 86
+SOURCE_TRIES_MAX = 5
+WAIT_S_MAX = 10.0
+
+
+@dataclass(slots=True)
+class Times:
+    """Where a batch's time went, in seconds."""
+
+    read_s: float = 0.0
+    decode_s: float = 0.0
+    measure_s: float = 0.0
+    commit_s: float = 0.0
+    wait_s: float = 0.0
+
+    def as_log(self) -> dict[str, float]:
+        """Round for the log line."""
+        return {name: round(getattr(self, name), 4) for name in self.__dataclass_fields__}
+
+
+@dataclass(slots=True)
+class Slice:
+    """What a worker needs during one time slice."""
+
+    presence: Presence
+    pipeline: Callable[[], Pipeline]
+    seal: Seal
+    deadline: float = field(default_factory=lambda: time.monotonic() + settings.LANE_SLICE_S)
+
+    def may_go_on(self) -> bool:
+        """Whether another photo may be started."""
+        return not self.presence.wants_to_stop
+
+
+def run_slice(session_id: UUID, work: Slice) -> int:
+    """Work off batches of one session until time is up, work is over, or a stop is wanted; give their number."""
+    session = ProcessingSession.objects.get(pk=session_id)
+    if not work.presence.row.enter_lane(session):
+        work.presence.buried.set()
+        return 0
+    release_leftovers(work.presence)
+    try:
+        return _work_off_batches(session, work)
+    finally:
+        work.presence.row.enter_lane(None)
+
+
+def release_leftovers(presence: Presence) -> None:
+    """Give back what a slice that ended in an error still holds, so that nobody waits for it."""
+    for batch in Batch.objects.leased().filter(worker=presence.row).order_by("pk"):
+        batch.release()
+
+
+def _work_off_batches(session: ProcessingSession, work: Slice) -> int:
+    batches_count = 0
+    while time.monotonic() < work.deadline and work.may_go_on():
+        batch = Batch.objects.claim(session.pk, work.presence.row)
+        if batch is None:
+            break
+        batches_count += 1
+        try:
+            run_batch(batch, work)
+        except LeaseLost:
+            logger.warning("lease lost, work dropped", extra={"session": str(session.pk), "batch": batch.number})
+    return batches_count
+
+
+def run_batch(batch: Batch, work: Slice) -> None:
+    """Do a leased batch's work, whatever its kind. A source that is gone fails the session."""
+    try:
+        if batch.kind == BatchKind.SCAN:
+            run_scan(batch, keep_going=_keep_going(batch, work), seal=work.seal)
+        elif batch.kind == BatchKind.COMPARE:
+            run_compare(batch, seal=work.seal)
+        else:
+            PhotoRun(batch, work).run()
+    except SourceGone as error:
+        _fail(batch, str(error))
+
+
+def _keep_going(batch: Batch, work: Slice) -> Callable[[], bool]:
+    return lambda: work.may_go_on() and ProcessingSession.objects.workable().filter(pk=batch.session_id).exists()
+
+
+def _fail(batch: Batch, error: str) -> None:
+    logger.error("session failed", extra={"session": str(batch.session_id), "error": error})
+    try:
+        batch.fail(error)
+    except StepRefused:
+        batch.release()
+
+
+class PhotoRun:
+    """One batch of photos on its way through the device, with one chunk filling and at most one committing."""
+
+    def __init__(self, batch: Batch, work: Slice) -> None:
+        self.batch, self.work = batch, work
+        self.session = ProcessingSession.objects.get(pk=batch.session_id)
+        self.folder = Folder(bytes(self.session.source_path), recursive=self.session.recursive)
+        self.pipeline = work.pipeline()
+        self.times = Times()
+        self.chunk: list[ImageResult] = []
+        self.committing: Future[None] | None = None
+        self.begun = time.monotonic()
+        self.analyzed_count = 0
+
+    def run(self) -> None:
+        """Analyze what is missing; give the lease back when a stop was wanted before the end."""
+        todo = self.batch.missing()
+        suspects = [photo for photo in todo if str(photo.position) in self.batch.suspects]
+        others = [photo for photo in todo if str(photo.position) not in self.batch.suspects]
+        with ThreadPoolExecutor(1, "writer") as writer:
+            self.writer = writer
+            finished = self._run_chunks(others) and self._run_alone(suspects)
+            self._commit_chunk()
+            self._wait_for_commit()
+            writer.submit(connection.close).result()
+        if not finished:
+            self._release()
+        logger.info("batch worked off", extra=self._as_log())
+
+    def _release(self) -> None:
+        if self.batch.processed < self.batch.photos_count:
+            self.batch.release()
+
+    def _as_log(self) -> dict[str, object]:
+        return {
+            "session": str(self.session.pk),
+            "batch": self.batch.number,
+            "images_count": self.analyzed_count,
+            "elapsed_s": round(time.monotonic() - self.begun, 4),
+            **self.times.as_log(),
+        }
+
+    def _run_chunks(self, photos: Sequence[Photo]) -> bool:
+        interval = self.session.checkpoint_interval
+        for start in range(0, len(photos), interval):
+            if not self._still_wanted():
+                return False
+            for group in _groups(photos[start : start + interval], self.pipeline.batch_size):
+                if not self.work.may_go_on():
+                    return False
+                self._analyze(group, alone=False)
+            self._commit_chunk()
+        return True
+
+    def _run_alone(self, suspects: Sequence[Photo]) -> bool:
+        """Analyze the photos that were in flight at a death one by one, each committed before the next."""
+        for photo in suspects:
+            self._commit_chunk()
+            self._wait_for_commit()
+            if not (self.work.may_go_on() and self._still_wanted()):
+                return False
+            self._analyze([photo], alone=True)
+        return True
+
+    def _still_wanted(self) -> bool:
+        return ProcessingSession.objects.workable().filter(pk=self.session.pk).exists()
+
+    def _analyze(self, group: Sequence[Photo], *, alone: bool) -> None:
+        """Take a group through the device and add its rows to the chunk."""
+        self.work.presence.take_off(
+            settings.PHOTO_TIMEOUT_S * len(group),
+            phase="analyze",
+            batch=self.batch.pk,
+            lease=self.batch.lease,
+            positions=[photo.position for photo in group],
+            photo=path_text(group[0].path),
+            alone=alone,
+            uncommitted=len(self.chunk),
+        )
+        try:
+            self.chunk += self._measure(group)
+        except MemoryError:
+            self._make_room(group, alone=alone)
+        self.work.presence.land()
+        self.analyzed_count += len(group)
+        self._tell_pace(group)
+
+    def _measure(self, group: Sequence[Photo]) -> list[ImageResult]:
+        clock = time.monotonic()
+        readings = [self._read(photo) for photo in group]
+        self.times.read_s += time.monotonic() - clock
+        clock = time.monotonic()
+        prepared = self._prepare([reading.data for reading in readings if reading.data is not None])
+        self.times.decode_s += time.monotonic() - clock
+        clock = time.monotonic()
+        measured = self.pipeline.measure(prepared)
+        self.times.measure_s += time.monotonic() - clock
+        return judge_photos(self.batch, self.session.preset, readings, measured)
+
+    def _prepare(self, blobs: Sequence[bytes]) -> list[Prepared]:
+        """Decode: in threads when the device takes several photos at once, since decoders release the GIL."""
+        if len(blobs) < 2:  # noqa: PLR2004 -- nothing to share out
+            return [self.pipeline.prepare(blob) for blob in blobs]
+        with ThreadPoolExecutor(min(len(blobs), os.cpu_count() or 1), "decoder") as decoders:
+            return list(decoders.map(self.pipeline.prepare, blobs))
+
+    def _read(self, photo: Photo) -> Reading:
+        """Read one photo; an error of the environment is tried again, and never becomes a verdict."""
+        for attempt in range(SOURCE_TRIES_MAX):
+            try:
+                return read_photo(self.folder, photo)
+            except OSError as error:
+                last = error
+                self.work.presence.recorder.note(last_error=str(error))
+                if attempt + 1 < SOURCE_TRIES_MAX and self.work.may_go_on():
+                    time.sleep(min(0.2 * 2**attempt, WAIT_S_MAX))
+        raise SourceGone(f"The source cannot be read: {last}. Mend it, then recover the session.") from last
+
+    def _make_room(self, group: Sequence[Photo], *, alone: bool) -> None:
+        """Out of memory: halve what is in flight; one photo alone ends the process, which counts against it."""
+        if len(group) == 1:
+            self.work.presence.recorder.note(phase="out_of_memory")
+            self._commit_chunk()
+            self._wait_for_commit()
+            logger.error("out of memory at one photo", extra={"position": group[0].position})
+            os._exit(OUT_OF_MEMORY_EXIT)
+        self.pipeline.set_batch_size(len(group) // 2)
+        for half in _groups(group, len(group) // 2):
+            self._analyze(half, alone=alone)
+
+    def _tell_pace(self, group: Sequence[Photo]) -> None:
+        elapsed_s = time.monotonic() - self.begun
+        self.work.presence.telemetry.update(
+            photo=path_text(group[-1].path),
+            rate_per_s=round(self.analyzed_count / elapsed_s, 3) if elapsed_s else None,
+        )
+
+    def _commit_chunk(self) -> None:
+        """Hand the filled chunk to the writer once the one before has landed (guarantee 5)."""
+        if not self.chunk:
+            return
+        self._wait_for_commit()
+        self.committing = self.writer.submit(self._commit, self.chunk)
+        self.chunk = []
+
+    def _wait_for_commit(self) -> None:
+        clock = time.monotonic()
+        if self.committing is not None:
+            self.committing.result()
+        self.committing = None
+        self.times.wait_s += time.monotonic() - clock
+
+    def _commit(self, chunk: list[ImageResult]) -> None:
+        clock = time.monotonic()
+        commit_surely(self.batch, chunk, self.work)
+        self.times.commit_s += time.monotonic() - clock
+
+
+def commit_surely(batch: Batch, chunk: list[ImageResult], work: Slice) -> None:
+    """Commit a chunk through database failures. After one the row is read again, never written blindly.
+
+    test: test_lost_commit_answer_doubles_nothing.
+    """
+    wait_s, unsure = 0.25, False
+    while True:
+        try:
+            if not (unsure and batch.has_landed()):
+                batch.commit(chunk, work.seal)
+        except DATABASE_ERRORS as error:
+            unsure = True
+            connection.close()
+            if work.presence.wants_to_stop:
+                raise
+            logger.warning("commit failed, waiting", extra={"error": str(error), "wait_s": wait_s})
+            work.presence.recorder.note(phase="waiting for the database", last_error=str(error))
+            time.sleep(wait_s)
+            wait_s = min(wait_s * 2, WAIT_S_MAX)
+        else:
+            return
+
+
+def _groups(photos: Sequence[Photo], size: int) -> Iterator[Sequence[Photo]]:
+    for start in range(0, len(photos), max(size, 1)):
+        yield photos[start : start + max(size, 1)]

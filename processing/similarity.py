@@ -1,0 +1,86 @@
+"""The compare stage: exact and near-duplicates as a pure function of all live machine verdicts."""
+
+from collections.abc import Iterator
+
+from django.db import transaction
+from django.db.models import F
+
+from processing.analysis.fingerprint import Candidate, Relation, compare
+from processing.models import Batch, ImageResult, LeaseLost, ProcessingSession
+from processing.models.batch import Commit, Seal
+from processing.states import BATCH_STEPS, BatchStatus, Verdict
+from processing.states import Relation as Found
+
+UPDATE_ROWS_MAX = 500
+COLUMNS = ("position", "sha256", "fingerprint", "verdict", "measures")
+
+
+def run_compare(batch: Batch, *, seal: Seal) -> None:
+    """Compare all photos of the session and complete it, in one transaction that names the lease."""
+    session = ProcessingSession.objects.get(pk=batch.session_id)
+    relations = compare(list(_candidates(session)), int(session.preset.get("similar_distance_max", 0)))
+    with transaction.atomic():
+        session = ProcessingSession.objects.lock(batch.session_id)
+        _finish(batch)
+        clear_relations(session)
+        moved = _store(session, relations)
+        session.complete(moved)
+        seal(
+            Commit(
+                batch=batch,
+                counters={},
+                reason_counts={},
+                sequence=batch.sequence + 1,
+                last_position=None,
+                last_result=None,
+                session=session,
+                processed_before=session.processed,
+            )
+        )
+
+
+def _candidates(session: ProcessingSession) -> Iterator[Candidate]:
+    """Stream the photos that can be compared: those that were decoded."""
+    rows = ImageResult.objects.live().filter(session=session).exclude(sha256="").in_order()
+    for position, sha256, fingerprint, verdict, measures in rows.values_list(*COLUMNS).iterator(2000):
+        yield Candidate(
+            position=position,
+            sha256=sha256,
+            fingerprint=bytes(fingerprint),
+            approved=verdict == Verdict.APPROVED,
+            score=float(measures.get("focus", 0.0)),
+        )
+
+
+def _finish(batch: Batch) -> None:
+    """Take the step `finish`, or raise LeaseLost and write nothing."""
+    held = Batch.objects.filter(pk=batch.pk, status=BatchStatus.LEASED, lease=batch.lease)
+    if not held.update(status=BATCH_STEPS["finish"][1], worker=None, sequence=batch.sequence + 1, deaths=0):
+        raise LeaseLost(batch)
+
+
+def clear_relations(session: ProcessingSession) -> None:
+    """Forget an earlier comparison: decisions are the measured verdicts again."""
+    ImageResult.objects.filter(session=session).exclude(similar_group=None).update(
+        similar_group=None, relation=Found.NONE, distance=None, decision=F("verdict")
+    )
+
+
+def _store(session: ProcessingSession, relations: list[Relation]) -> dict[str, int]:
+    """Write the relations beside the rows; give how many approved photos each reason rejects."""
+    found = {relation.position: relation for relation in relations}
+    moved: dict[str, int] = {}
+    positions = sorted(found)
+    for start in range(0, len(positions), UPDATE_ROWS_MAX):
+        page = positions[start : start + UPDATE_ROWS_MAX]
+        rows = list(ImageResult.objects.live().filter(session=session, position__in=page).in_order())
+        for row in rows:
+            relation = found[row.position]
+            row.similar_group = relation.group
+            row.relation = relation.code or Found.NONE
+            row.distance = relation.measured if relation.code else None
+            if relation.code and row.verdict == Verdict.APPROVED:
+                row.decision = Verdict.REJECTED
+                moved[relation.code] = moved.get(relation.code, 0) + 1
+        ImageResult.objects.bulk_update(rows, ["similar_group", "relation", "distance", "decision"])
+    return moved

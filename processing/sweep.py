@@ -1,0 +1,41 @@
+"""The sweep: offers the lanes that are missing. Only it enqueues, so a lost message is made again."""
+
+from django.db.models import Count, Q
+
+from processing import queue
+from processing.models import Batch, ProcessingSession, Worker
+from processing.models.session import SessionQuerySet
+
+
+def queue_of(parent: Worker) -> str:
+    """Name the queue that a parent's workers listen to: its own, when it serves one session only."""
+    return queue.private_queue(parent.token) if parent.serves_id else queue.SHARED_QUEUE
+
+
+def sweep(parent: Worker) -> None:
+    """Move stages that are due and offer missing lanes, for every session that this parent offers."""
+    for session in offered_by(parent).order_by("created_at", "pk"):
+        sweep_session(parent, session)
+
+
+def offered_by(parent: Worker) -> SessionQuerySet:
+    """Give the sessions that a parent offers: its own, else all that have no living parent of their own."""
+    workable = ProcessingSession.objects.workable()
+    if parent.serves_id:
+        return workable.filter(pk=parent.serves_id)
+    own = Worker.objects.living().parents().exclude(serves=None).values("serves")
+    return workable.exclude(pk__in=own)
+
+
+def sweep_session(parent: Worker, session: ProcessingSession) -> None:
+    """Offer one session's missing lanes: those wanted, minus the calls not taken yet, minus workers in a lane."""
+    session.advance()
+    if not Batch.objects.takeable(session).exists():
+        return
+    laborers = Worker.objects.living().laborers().filter(parent__serves=parent.serves_id)
+    seen = laborers.aggregate(all=Count("pk"), in_lane=Count("pk", filter=Q(lane_session=session)))
+    wanted = min(session.lanes, max(seen["all"], 1))
+    name = queue_of(parent)
+    missing = wanted - seen["in_lane"] - queue.unstarted_lanes(name, session.pk)
+    for lane in range(missing):
+        queue.offer_lane(name, session.pk, lane)

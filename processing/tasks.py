@@ -1,0 +1,94 @@
+"""What a worker process does; the worker's only meeting point of processing and recovery."""
+
+import functools
+import logging
+import signal
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from processing import queue, runner
+from processing.analysis.pipeline import Pipeline
+from processing.models import Batch, ProcessingSession, StepRefused, Worker
+from processing.runner import Slice
+from processing.sweep import queue_of, sweep_session
+from processing.worker import DATABASE_ERRORS, Presence, Watch
+from recovery import checkpoints, detection
+
+logger = logging.getLogger(__name__)
+
+_presence: Presence | None = None
+
+
+@functools.cache
+def pipeline() -> Pipeline:
+    """Make this process's pipeline at its first photo: no device is touched before."""
+    return Pipeline(settings.STOCKPROOF_DEVICE)
+
+
+def labor(parent_id: int) -> None:
+    """Live as a worker until SIGTERM: take calls, run lanes, and register anew when buried by mistake."""
+    parent = Worker.objects.get(pk=parent_id)
+    stop = signal.SIGTERM
+    while True:
+        presence = _come_alive(parent)
+        signal.signal(stop, lambda _signum, _frame, one=presence: one.draining.set())
+        queue.work_off(queue_of(parent), lambda one=presence: one.wants_to_stop)
+        presence.end()
+        if presence.draining.is_set() or not Worker.objects.living().filter(pk=parent_id).exists():
+            return
+
+
+def _come_alive(parent: Worker) -> Presence:
+    global _presence  # noqa: PLW0603 -- django-q2 calls run_lane by name, so the process itself must remember
+    presence = Presence()
+    presence.register(parent=parent, device=settings.STOCKPROOF_DEVICE)
+    watch = Watch()
+    presence.start_beating(lambda: detection.look(presence.row, watch) and None)
+    _presence = presence
+    return presence
+
+
+def run_lane(session_id: str, lane: int) -> None:
+    """Work off batches of one session for a time slice; the call that django-q2 makes. Never raises."""
+    if _presence is None:
+        raise RuntimeError("run_lane is called in a worker process only; start one with `manage.py workers`.")
+    work = Slice(_presence, pipeline, checkpoints.take)
+    try:
+        if runner.run_slice(UUID(session_id), work):
+            _offer_next(UUID(session_id))
+    except ProcessingSession.DoesNotExist:
+        logger.warning("call for an unknown session dropped", extra={"session": session_id})
+    except DATABASE_ERRORS as error:
+        connection.close()
+        logger.warning("lane ended without the database", extra={"session": session_id, "error": str(error)})
+    except Exception as error:
+        logger.exception("lane failed", extra={"session": session_id, "lane": lane})
+        _fail_held(_presence, error)
+
+
+def _offer_next(session_id: UUID) -> None:
+    """Offer the next slice at once: the parent's sweep would do it a second later."""
+    if _presence is None or _presence.wants_to_stop or _presence.row.parent is None:
+        return
+    session = ProcessingSession.objects.workable().filter(pk=session_id).first()
+    if session is not None:
+        sweep_session(_presence.row.parent, session)
+
+
+def _fail_held(presence: Presence, error: Exception) -> None:
+    """Stop the sessions whose batches this worker holds: an unexpected error would only come again."""
+    for batch in Batch.objects.leased().filter(worker=presence.row).order_by("pk"):
+        try:
+            batch.fail(f"{type(error).__name__}: {error}")
+        except StepRefused:
+            batch.release()
+
+
+def on_worker_death(parent_id: int, pid: int, exit_code: int | None) -> None:
+    """Bury a worker of this cluster; only here the exit code is known."""
+    dead = Worker.objects.living().laborers().filter(parent_id=parent_id, pid=pid).first()
+    if dead is not None:
+        detection.bury(dead, exit_code)
+    connection.close()

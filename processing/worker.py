@@ -1,0 +1,192 @@
+"""This process among the others: its row, its heartbeat, and its look at who else lives."""
+
+import ctypes
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+
+from processing import recorder
+from processing.models import ProcessingSession, Worker
+from processing.recorder import FlightRecorder
+
+logger = logging.getLogger(__name__)
+
+DATABASE_ERRORS = (OperationalError, InterfaceError)
+PR_SET_PDEATHSIG = 1
+DEATH_GRACE_S = 1.0
+SILENT_BEATS = 3
+PHOTO_TIMEOUT_EXIT = 87
+WATCHDOG_TICK_S = 0.25
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when the one that started it ends (prctl(2), Linux)."""
+    if sys.platform == "linux":
+        parent = os.getppid()
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+def boot_id() -> str:
+    """Give the kernel's name of this boot; empty where there is none."""
+    path = Path("/proc/sys/kernel/random/boot_id")
+    return path.read_text(encoding="ascii").strip() if path.exists() else ""
+
+
+def rss_bytes() -> int:
+    """Give this process's resident memory; 0 where the system does not say."""
+    path = Path("/proc/self/statm")
+    if not path.exists():
+        return 0
+    return int(path.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class Presence:
+    """This process's row, its locked recorder and its beats.
+
+    `draining` asks it to stop at the next photo; `buried` says that others took its work away.
+    """
+
+    def __init__(self) -> None:
+        self.recorder = FlightRecorder()
+        self.draining = threading.Event()
+        self.buried = threading.Event()
+        self.telemetry: dict[str, Any] = {}
+        self._over = threading.Event()
+        self._flight_s = 0.0
+        self._limit_s: float | None = None
+        self.worker: Worker | None = None
+
+    def register(
+        self, *, parent: Worker | None = None, serves: ProcessingSession | None = None, device: str = ""
+    ) -> Worker:
+        """Add the row that says that this process lives."""
+        self.worker = Worker.objects.create(
+            token=self.recorder.token,
+            host=socket.gethostname(),
+            boot_id=boot_id(),
+            pid=os.getpid(),
+            parent=parent,
+            serves=serves,
+            device=device,
+        )
+        return self.worker
+
+    @property
+    def row(self) -> Worker:
+        """The registered row."""
+        if self.worker is None:
+            raise RuntimeError("This process has no worker row yet; call register first.")
+        return self.worker
+
+    @property
+    def wants_to_stop(self) -> bool:
+        """Whether work must end at the next photo."""
+        return self.draining.is_set() or self.buried.is_set()
+
+    def beat(self) -> None:
+        """Tell the database that this process lives, and what it does."""
+        self.telemetry["rss_bytes"] = rss_bytes()
+        if not self.row.keep_alive(self.telemetry):
+            self.buried.set()
+
+    def start_beating(self, look: Callable[[], None]) -> None:
+        """Beat, and look after the others, from a thread of its own until the end."""
+        threading.Thread(target=self._beat_until_over, args=(look,), daemon=True, name="heartbeat").start()
+        threading.Thread(target=self._watch_flight, daemon=True, name="photo-watchdog").start()
+
+    def _beat_until_over(self, look: Callable[[], None]) -> None:
+        while not self._over.wait(settings.HEARTBEAT_S):
+            try:
+                self.beat()
+                look()
+            except DATABASE_ERRORS as error:
+                connection.close()
+                logger.warning("heartbeat failed", extra={"error": str(error)})
+        connection.close()
+
+    def take_off(self, limit_s: float, **facts: Any) -> None:
+        """Note what goes in flight, and how long it may stay there."""
+        self.recorder.note(**facts)
+        self._flight_s = 0.0
+        self._limit_s = limit_s
+
+    def land(self) -> None:
+        """Note that nothing is in flight."""
+        self._limit_s = None
+        self.recorder.note(phase="landed", positions=[], photo="", alone=False)
+
+    def _watch_flight(self) -> None:
+        """End the process when photos stay in flight too long.
+
+        It counts its own ticks, since a frozen process must not find its photo late when it thaws.
+        """
+        before = time.monotonic()
+        while not self._over.wait(WATCHDOG_TICK_S):
+            now = time.monotonic()
+            self._flight_s += min(now - before, 2 * WATCHDOG_TICK_S)
+            before = now
+            limit_s = self._limit_s
+            if limit_s is not None and self._flight_s > limit_s:
+                self.recorder.note(phase="timeout")
+                logger.error("photo exceeded its time limit", extra={"limit_s": limit_s, **self.telemetry})
+                os._exit(PHOTO_TIMEOUT_EXIT)
+
+    def end(self) -> None:
+        """Mark the clean end: the row first, then the recorder, so that nobody sees a death between."""
+        self._over.set()
+        self.row.end()
+        self.recorder.close()
+
+
+class Watch:
+    """What one observer has seen of the others; judges who is dead."""
+
+    def __init__(self) -> None:
+        self._beats: dict[int, tuple[int, float]] = {}
+        self._first_seen_dead: dict[int, float] = {}
+
+    def find_dead(self, own: Worker | None = None) -> list[Worker]:
+        """List the dead: parents first, since burying one buries its workers too."""
+        living = Worker.objects.living().select_related("parent").order_by("pk")
+        candidates = [worker for worker in living if own is None or worker.pk != own.pk]
+        dead = [worker for worker in candidates if self._is_dead(worker)]
+        parents = {worker.pk for worker in dead if worker.is_parent}
+        return [w for w in dead if w.is_parent] + [
+            w for w in dead if not w.is_parent and w.parent_id not in parents and self._is_overdue(w)
+        ]
+
+    def _is_dead(self, worker: Worker) -> bool:
+        if worker.host == socket.gethostname():
+            free = recorder.lock_is_free(worker.token)
+            if free is not None:
+                return free
+        return self._is_silent(worker)
+
+    def _is_silent(self, worker: Worker) -> bool:
+        """Silent by the database's clock, and without a beat over three of ours (guarantee 15)."""
+        now = time.monotonic()
+        beat, since = self._beats.setdefault(worker.pk, (worker.beat, now))
+        if beat != worker.beat:
+            self._beats[worker.pk] = (worker.beat, now)
+            return False
+        if now - since < SILENT_BEATS * settings.HEARTBEAT_S:
+            return False
+        silent = Worker.objects.silent(settings.CRASH_DETECTION_TIMEOUT_S)
+        return silent.filter(pk=worker.pk).exists()
+
+    def _is_overdue(self, worker: Worker) -> bool:
+        """Give a worker's own cluster a moment: only there the exit code is known."""
+        now = time.monotonic()
+        return now - self._first_seen_dead.setdefault(worker.pk, now) >= DEATH_GRACE_S

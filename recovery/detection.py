@@ -1,0 +1,78 @@
+"""Looking: who is dead is buried first, then anything else is read or begun."""
+
+from typing import Any
+
+from processing import burial
+from processing.burial import Burial
+from processing.models import ProcessingSession, Worker
+from processing.worker import Watch
+from recovery import checkpoints
+from recovery.models import Crash
+
+_watch = Watch()
+
+
+def look(own: Worker | None = None, watch: Watch = _watch) -> int:
+    """Bury every dead process that can be proven dead, and record the crash; give how many."""
+    buried = 0
+    for worker in watch.find_dead(own):
+        buried += bury(worker)
+    return buried
+
+
+def bury(worker: Worker, exit_code: int | None = None) -> bool:
+    """Bury one dead process with a Crash as its evidence, in one transaction."""
+    return burial.bury(worker, on_crash=record_crash, seal=checkpoints.take, exit_code=exit_code)
+
+
+def record_crash(burial: Burial) -> None:
+    """Write down a death: a row for each session that it touched, or one of the process alone."""
+    sessions = sorted({*burial.interrupted, *burial.touched}) or [burial.worker.serves_id]
+    for session_id in sessions:
+        Crash.objects.create(
+            session_id=session_id,
+            worker=burial.worker,
+            evidence=_evidence(burial),
+            photo=burial.flight.photo,
+            discarded_count=burial.flight.uncommitted,
+            interrupts=session_id in burial.interrupted,
+        )
+
+
+def _evidence(burial: Burial) -> list[str]:
+    """Say what was seen; what could not be seen is said too."""
+    kind = "The parent process" if burial.with_parent else "A worker"
+    sentences = [f"{kind} {burial.worker.pid} on {burial.worker.host} ended without saying so."]
+    if burial.exit_code is None:
+        sentences.append("Nobody saw how it ended.")
+    elif burial.exit_code < 0:
+        sentences.append(f"It was ended by signal {-burial.exit_code}.")
+    else:
+        sentences.append(f"It ended itself with exit code {burial.exit_code}.")
+    if burial.flight.last_error:
+        sentences.append(f"Its last error was: {burial.flight.last_error}")
+    return sentences
+
+
+def crash_of(crash: Crash) -> dict[str, Any]:
+    """Give the published crash."""
+    return {
+        "crash": str(crash.pk),
+        "session": None if crash.session_id is None else str(crash.session_id),
+        "crash_type": crash.crash_type,
+        "confidence": max(crash.probabilities.values(), default=0.0),
+        "probabilities": crash.probabilities,
+        "evidence": crash.evidence,
+        "photo": crash.photo or None,
+        "detected_at": crash.detected_at.isoformat().replace("+00:00", "Z"),
+        "can_recover": _can_recover(crash),
+    }
+
+
+def _can_recover(crash: Crash) -> bool:
+    return ProcessingSession.objects.interrupted().filter(pk=crash.session_id).exists()
+
+
+def last_crash_of(session: ProcessingSession) -> Crash | None:
+    """Give the newest crash of a session."""
+    return Crash.objects.filter(session=session).order_by("-detected_at", "-pk").first()

@@ -1,0 +1,79 @@
+"""Carrying a recovery out: here only `continue`, which analyzes every photo without a live row."""
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Min
+from django.db.models.functions import Now
+
+from processing.models import Batch, ProcessingSession, Worker
+from processing.models.session import StepRefused
+from processing.states import BatchKind, BatchStatus
+from recovery.models import Crash, RecoveryAttempt
+
+CONTINUE = "continue"
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What a recovery did."""
+
+    attempt: int
+    option: str
+    message: str
+    start_index: int
+    keep: int
+    redo: int
+    left: int
+
+
+def execute_continue(session: ProcessingSession, *, by: str = "") -> Recovered:
+    """Set an interrupted, failed, paused or waiting session going; keeps every verdict.
+
+    Raises StepRefused when it is finished, or when someone is working on it.
+    """
+    with transaction.atomic():
+        locked = ProcessingSession.objects.lock(session.pk)
+        _refuse_when_served(locked)
+        locked.recover()
+        attempt = RecoveryAttempt.objects.create(
+            session=locked, number=locked.attempt, option=CONTINUE, by=by
+        )
+        Crash.objects.filter(session=locked, closed_at=None).update(closed_at=Now(), closed_by=attempt)
+    session.refresh_from_db()
+    return _recovered(session)
+
+
+def _refuse_when_served(session: ProcessingSession) -> None:
+    """A session that goes on by itself needs no recovery; its own parent or a worker in a lane says so."""
+    living = Worker.objects.living()
+    own = living.parents().filter(serves=session).exists()
+    if session.state.status.value in ("scanning", "running", "comparing") and (
+        own or living.filter(lane_session=session).exists()
+    ):
+        raise StepRefused(session, "recover", "Workers are at it; pause it first.")
+
+
+def _recovered(session: ProcessingSession) -> Recovered:
+    keep = session.counts()["processed"]
+    total = session.total if session.total is not None else session.found_count
+    start = start_index(session)
+    message = f"The session goes on from photo {start}: {keep} verdicts kept, {total - keep} photos left."
+    return Recovered(session.attempt, CONTINUE, message, start, keep, 0, total - keep)
+
+
+def start_index(session: ProcessingSession) -> int:
+    """Give the lowest position without a verdict; the number of photos when none is left."""
+    unfinished = Batch.objects.filter(
+        session=session, kind=BatchKind.PHOTOS, status__in=(BatchStatus.QUEUED, BatchStatus.LEASED)
+    )
+    first = unfinished.order_by("number").first()
+    if first is None:
+        return session.found_count
+    missing = first.missing()
+    return missing[0].position if missing else _first_after(session)
+
+
+def _first_after(session: ProcessingSession) -> int:
+    lowest = Batch.objects.queued().filter(session=session).aggregate(lowest=Min("first_position"))["lowest"]
+    return lowest if lowest is not None else session.found_count
