@@ -1,0 +1,91 @@
+"""From the bytes of photos to their measures: prepare() in any thread, measure() for a whole batch."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from processing.analysis import colors, cutting, devices, findings, kernels
+from processing.analysis.decode import Frame, Limits, decode
+from processing.analysis.fingerprint import fingerprint
+from processing.analysis.records import Facts, Measured, PhotoRefused
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One photo ready for the device: a few megabytes, whatever its size; or its refusal."""
+
+    sha256: str
+    facts: Facts | None = None
+    cut: cutting.Cut | None = None
+    refusal: PhotoRefused | None = None
+    damage: str = ""
+
+
+class Pipeline:
+    """Measures photos on one device. prepare() may run in several threads, measure() in one at a time."""
+
+    def __init__(self, device: str = "auto", limits: Limits = Limits()) -> None:  # noqa: B008 -- frozen
+        self._device = devices.open_device(device)
+        self._limits = limits
+        self._workspace = kernels.Workspace(self._device)
+        self.device_name = devices.name_device(self._device)
+        self.batch_size = devices.count_batch(self._device)
+
+    def set_batch_size(self, batch_size: int) -> None:
+        """Set how many photos go through the device at once, at least one."""
+        self.batch_size = max(1, batch_size)
+
+    def prepare(self, data: bytes) -> Prepared:
+        """Hash, decode and cut one photo. A bad photo is a refusal inside the answer; MemoryError passes."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        try:
+            frame = decode(data, self._limits)
+        except PhotoRefused as refused:
+            return Prepared(sha256, refusal=PhotoRefused(refused.code, refused.measured, refused.limit, refused.text))
+        return Prepared(sha256, frame.facts, _cut(frame), damage=frame.damage)
+
+    def measure(self, batch: Sequence[Prepared]) -> list[Measured]:
+        """Measure prepared photos, one answer each in the same order, the same whatever else is in the batch."""
+        cuts = [one.cut for one in batch if one.cut is not None]
+        sums = iter(self._sum(cuts))
+        return [
+            Measured(one.sha256, one.facts, {}, b"", one.refusal, one.damage)
+            if one.cut is None
+            else _finish(one, *next(sums))
+            for one in batch
+        ]
+
+    def _sum(self, cuts: list[cutting.Cut]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Move the batch to the device at once, compute photo by photo, and bring the sums back at once."""
+        if not cuts:
+            return []
+        with torch.inference_mode():
+            tiles = self._move([cut.tiles for cut in cuts])
+            samples = self._move([cut.sample for cut in cuts])
+            tile_sums = torch.stack([self._workspace.measure_tiles(one) for one in tiles]).cpu().numpy()
+            sample_sums = torch.stack([kernels.measure_sample(one) for one in samples]).cpu().numpy()
+        return list(zip(tile_sums.astype(np.float64), sample_sums, strict=True))
+
+    def _move(self, arrays: list[cutting.Pixels]) -> list[torch.Tensor]:
+        if self._device.type == "cpu":
+            return [torch.from_numpy(array) for array in arrays]
+        return list(torch.from_numpy(np.stack(arrays)).to(self._device))
+
+
+def _cut(frame: Frame) -> cutting.Cut:
+    cut = cutting.cut_frame(frame.pixels)
+    if frame.icc and frame.facts.color_space not in ("sRGB", "CMYK", "gray"):
+        return cutting.Cut(cut.tiles, colors.to_srgb(cut.sample, frame.icc), cut.corners)
+    return cut
+
+
+def _finish(one: Prepared, tiles: np.ndarray, sample: np.ndarray) -> Measured:
+    assert one.facts is not None
+    assert one.cut is not None
+    measures = findings.name_measures(tiles, sample, one.facts)
+    cells = sample[1024:].reshape(kernels.CELLS, kernels.CELLS)
+    spots = findings.find_spots(tiles, one.cut)
+    return Measured(one.sha256, one.facts, measures, fingerprint(cells), None, one.damage, spots)

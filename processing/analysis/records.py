@@ -1,0 +1,52 @@
+"""What is known of one photo once it was looked at; nothing here needs numpy, torch or Pillow."""
+
+from dataclasses import dataclass, field
+
+Spot = tuple[int, int]
+
+
+class PhotoRefused(Exception):
+    """A photo that cannot be measured: code is a reason code, measured and limit are in that reason's unit."""
+
+    def __init__(self, code: str, measured: float | None, limit: float | None, text: str) -> None:
+        super().__init__(code, measured, limit, text)
+        self.code = code
+        self.measured = measured
+        self.limit = limit
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a photo says of itself; width and height are upright, after EXIF orientation."""
+
+    format: str
+    width_px: int
+    height_px: int
+    bytes_count: int
+    color_space: str
+    camera: str = ""
+    taken_at: str = ""
+    orientation: int = 1
+    quality: float | None = None
+
+    @property
+    def megapixels(self) -> float:
+        """Width times height in millions of pixels."""
+        return self.width_px * self.height_px / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One photo's numbers, equal for equal bytes; spots are upright (x, y) of the worst place per reason code."""
+
+    sha256: str
+    facts: Facts | None
+    measures: dict[str, float]
+    fingerprint: bytes
+    refusal: PhotoRefused | None
+    damage: str = ""
+    spots: dict[str, Spot] = field(default_factory=dict)
