@@ -73,7 +73,12 @@ def bury(worker: Worker, *, on_crash: OnCrash, seal: Seal, exit_code: int | None
             transaction.on_commit(partial(recorder.remove, one.token))
     logger.warning(
         "process buried",
-        extra={"worker": worker.token, "pid": worker.pid, "exit_code": exit_code, "interrupted": len(interrupted)},
+        extra={
+            "worker": worker.token,
+            "pid": worker.pid,
+            "exit_code": exit_code,
+            "interrupted": len(interrupted),
+        },
     )
     return True
 
@@ -137,7 +142,9 @@ def _is_poison(batch: Batch, position: int, flight: Flight, exit_code: int | Non
     entry["kills_alone"] += flight.alone and not by_photo
     if not flight.alone:
         return False
-    return (by_photo and entry["blamed"] >= BLAMED_DEATHS_MAX) or entry["kills_alone"] >= UNEXPLAINED_KILLS_MAX
+    return (by_photo and entry["blamed"] >= BLAMED_DEATHS_MAX) or entry[
+        "kills_alone"
+    ] >= UNEXPLAINED_KILLS_MAX
 
 
 def quarantine_row(batch: Batch, photo: Photo, exit_code: int | None) -> ImageResult:

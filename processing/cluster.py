@@ -1,4 +1,4 @@
-"""The cluster process: `python -m processing.cluster TOKEN SIZE`, started by a parent and by nobody else."""
+"""The cluster process: `python -m processing.cluster TOKEN SIZE PID`, started by a parent and by nobody else."""
 
 import logging
 import os
@@ -7,18 +7,20 @@ from functools import partial
 
 import django
 
+from processing.mortal import die_with_parent
+
 logger = logging.getLogger(__name__)
 
 
-def main(token: str, size: int) -> int:
+def main(token: str, size: int, parent_pid: int) -> int:
     """Keep `size` workers for the parent with this token; give an exit code."""
+    die_with_parent(parent_pid)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
     from processing import queue, tasks  # noqa: PLC0415 -- models need django.setup; torch is imported once, here
     from processing.models import Worker  # noqa: PLC0415 -- the same
-    from processing.worker import DATABASE_ERRORS, die_with_parent  # noqa: PLC0415 -- the same
+    from processing.worker import DATABASE_ERRORS  # noqa: PLC0415 -- the same
 
-    die_with_parent()
     parent_id = Worker.objects.get(token=token).pk
 
     def on_death(pid: int, exit_code: int | None) -> None:
@@ -31,4 +33,4 @@ def main(token: str, size: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2])))
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

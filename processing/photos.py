@@ -25,6 +25,7 @@ FILE_ERRORS = {
     errno.ENXIO,
 }
 LIMITS = Limits()
+UNREADABLE = Reason("unreadable", None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Reading:
     size_bytes: int
     mtime_ns: int
     verdict: Verdict = Verdict.UNREADABLE
-    reason: Reason = Reason("unreadable", None, None)
+    reason: Reason = UNREADABLE
     note: str = ""
 
 

@@ -6,11 +6,11 @@ the row: no pusher, no shared pipe and no lock that a killed worker could leave 
 
 import logging
 import multiprocessing
+import os
 import signal
 import time
 from collections.abc import Callable
-from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
@@ -21,7 +21,11 @@ from django_q.signing import BadSignature, SignedPackage
 from django_q.tasks import async_task
 from django_q.worker import worker as work_off_tasks
 
-from processing.worker import DATABASE_ERRORS, die_with_parent
+from processing.mortal import die_with_parent
+from processing.worker import DATABASE_ERRORS
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +82,12 @@ def drop_queue(queue: str) -> None:
 
 def drop_dead_queues(living_tokens: set[str]) -> None:
     """Delete the calls in private queues whose parent no longer lives."""
-    keys = OrmQ.objects.filter(key__startswith=PRIVATE_PREFIX).order_by().values_list("key", flat=True).distinct()
+    keys = (
+        OrmQ.objects.filter(key__startswith=PRIVATE_PREFIX)
+        .order_by()
+        .values_list("key", flat=True)
+        .distinct()
+    )
     dead = [key for key in keys if key.removeprefix(PRIVATE_PREFIX) not in living_tokens]
     OrmQ.objects.filter(key__in=dead).delete()
 
@@ -159,15 +168,15 @@ class Cluster:
 
     def _spawn(self) -> None:
         connections.close_all()  # A forked connection would be shared, and its answers mixed.
-        process = self._context.Process(target=self._begin, daemon=True)
+        process = self._context.Process(target=self._begin, args=(os.getpid(),), daemon=True)
         # SIGTERM must meet either the pool with this process in it, or the child's own handler.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         process.start()
         self._pool[process] = time.monotonic()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
-    def _begin(self) -> None:
-        die_with_parent()
+    def _begin(self, cluster_pid: int) -> None:
+        die_with_parent(cluster_pid)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         self._labor()

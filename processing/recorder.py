@@ -49,7 +49,9 @@ class FlightRecorder:
     def __init__(self) -> None:
         self.token = secrets.token_hex(16)
         folder().mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(path_of(self.token), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._descriptor = os.open(
+            path_of(self.token), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+        )
         fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self.flight: dict[str, Any] = {}
         self.note(phase="idle")

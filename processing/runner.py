@@ -86,7 +86,9 @@ def _work_off_batches(session: ProcessingSession, work: Slice) -> int:
         try:
             run_batch(batch, work)
         except LeaseLost:
-            logger.warning("lease lost, work dropped", extra={"session": str(session.pk), "batch": batch.number})
+            logger.warning(
+                "lease lost, work dropped", extra={"session": str(session.pk), "batch": batch.number}
+            )
     return batches_count
 
 
@@ -104,7 +106,9 @@ def run_batch(batch: Batch, work: Slice) -> None:
 
 
 def _keep_going(batch: Batch, work: Slice) -> Callable[[], bool]:
-    return lambda: work.may_go_on() and ProcessingSession.objects.workable().filter(pk=batch.session_id).exists()
+    return lambda: (
+        work.may_go_on() and ProcessingSession.objects.workable().filter(pk=batch.session_id).exists()
+    )
 
 
 def _fail(batch: Batch, error: str) -> None:
@@ -216,7 +220,7 @@ class PhotoRun:
 
     def _prepare(self, blobs: Sequence[bytes]) -> list[Prepared]:
         """Decode: in threads when the device takes several photos at once, since decoders release the GIL."""
-        if len(blobs) < 2:  # noqa: PLR2004 -- nothing to share out
+        if len(blobs) < 2:
             return [self.pipeline.prepare(blob) for blob in blobs]
         with ThreadPoolExecutor(min(len(blobs), os.cpu_count() or 1), "decoder") as decoders:
             return list(decoders.map(self.pipeline.prepare, blobs))

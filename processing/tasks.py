@@ -41,7 +41,7 @@ def labor(parent_id: int) -> None:
 
 
 def _come_alive(parent: Worker) -> Presence:
-    global _presence  # noqa: PLW0603 -- django-q2 calls run_lane by name, so the process itself must remember
+    global _presence
     presence = Presence()
     presence.register(parent=parent, device=settings.STOCKPROOF_DEVICE)
     watch = Watch()

@@ -1,11 +1,8 @@
 """This process among the others: its row, its heartbeat, and its look at who else lives."""
 
-import ctypes
 import logging
 import os
-import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -22,20 +19,10 @@ from processing.recorder import FlightRecorder
 logger = logging.getLogger(__name__)
 
 DATABASE_ERRORS = (OperationalError, InterfaceError)
-PR_SET_PDEATHSIG = 1
 DEATH_GRACE_S = 1.0
 SILENT_BEATS = 3
 PHOTO_TIMEOUT_EXIT = 87
 WATCHDOG_TICK_S = 0.25
-
-
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when the one that started it ends (prctl(2), Linux)."""
-    if sys.platform == "linux":
-        parent = os.getppid()
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
 
 
 def boot_id() -> str:

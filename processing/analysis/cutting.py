@@ -38,7 +38,8 @@ def cut_frame(pixels: Pixels) -> Cut:
 def sample_pixels(pixels: Pixels) -> Pixels:
     """Take 576 x 576 unchanged pixels at even distances: clipping and color keep their true shares."""
     rows, columns = (
-        (np.arange(SAMPLE_PX) * 2 + 1) * length // (2 * SAMPLE_PX) for length in (pixels.shape[0], pixels.shape[1])
+        (np.arange(SAMPLE_PX) * 2 + 1) * length // (2 * SAMPLE_PX)
+        for length in (pixels.shape[0], pixels.shape[1])
     )
     return pixels[rows[:, None], columns[None, :]]
 

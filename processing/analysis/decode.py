@@ -64,9 +64,7 @@ def decode(data: bytes, limits: Limits) -> Frame:
     Raises PhotoRefused: file_too_big, too_large (pixels, scans, frames), truncated or unreadable.
     """
     if len(data) > limits.bytes_max:
-        raise PhotoRefused(
-            "file_too_big", len(data), limits.bytes_max, f"The file holds {len(data)} bytes."
-        )
+        raise PhotoRefused("file_too_big", len(data), limits.bytes_max, f"The file holds {len(data)} bytes.")
     if not data:
         raise PhotoRefused("unreadable", None, None, "The file is empty.")
     opened = _open_jpeg(data, limits) if data.startswith(b"\xff\xd8") else _open_other(data, limits)
@@ -166,7 +164,7 @@ def _open_other(data: bytes, limits: Limits, refused: PhotoRefused | None = None
         return _read_pillow(data, limits)
     except (PhotoRefused, MemoryError):
         raise
-    except Exception as error:  # noqa: BLE001 -- a decoder's edge: a bad photo raises nearly anything
+    except Exception as error:
         if refused is not None:
             raise refused from error
         text = f"{type(error).__name__}: {error}"

@@ -75,7 +75,9 @@ def _segment(data: bytes, position: int) -> tuple[bytes, int]:
 
 def _take(header: Header, icc: dict[int, bytes], marker: int, segment: bytes) -> None:
     if marker in START_OF_FRAME and header.width_px == 0 and len(segment) >= 6:
-        header.bits, header.height_px, header.width_px, header.components = struct.unpack(">BHHB", segment[:6])
+        header.bits, header.height_px, header.width_px, header.components = struct.unpack(
+            ">BHHB", segment[:6]
+        )
     elif marker == QUANTIZATION:
         header.tables.update(_tables(segment))
     elif marker == APP1 and segment.startswith(EXIF_START) and not header.exif:

@@ -44,7 +44,9 @@ class Pipeline:
         try:
             frame = decode(data, self._limits)
         except PhotoRefused as refused:
-            return Prepared(sha256, refusal=PhotoRefused(refused.code, refused.measured, refused.limit, refused.text))
+            return Prepared(
+                sha256, refusal=PhotoRefused(refused.code, refused.measured, refused.limit, refused.text)
+            )
         return Prepared(sha256, frame.facts, _cut(frame), damage=frame.damage)
 
     def measure(self, batch: Sequence[Prepared]) -> list[Measured]:

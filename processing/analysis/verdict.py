@@ -28,17 +28,70 @@ class Rule:
 RULES: tuple[Rule, ...] = (
     Rule("formats", "not_jpeg", "format", "one_of", "", "The file's format is one of these."),
     Rule("color_spaces", "colour_space", "color_space", "one_of", "", "The color space is one of these."),
-    Rule("min_megapixels", "too_small", "megapixels", "min", "MP", "The photo has at least this size.", 0, 1000),
-    Rule("max_megapixels", "too_large", "megapixels", "max", "MP", "The photo has at most this size.", 0, 1000),
+    Rule(
+        "min_megapixels", "too_small", "megapixels", "min", "MP", "The photo has at least this size.", 0, 1000
+    ),
+    Rule(
+        "max_megapixels", "too_large", "megapixels", "max", "MP", "The photo has at most this size.", 0, 1000
+    ),
     Rule("max_bytes", "file_too_big", "bytes_count", "max", "bytes", "The file is not bigger.", 0, 10**10),
     Rule("focus_min", "out_of_focus", "focus", "min", "", "The sharpest places are sharp at 100 %.", 0, 1),
-    Rule("noise_max", "noise", "noise", "max", "levels", "The noise in even places stays below this.", 0, 255),
-    Rule("jpeg_quality_min", "compression_artifacts", "jpeg_quality", "min", "", "The JPEG quality is at least this.", 0, 100),
-    Rule("blockiness_max", "compression_artifacts", "blockiness", "max", "", "JPEG blocks do not show.", 1, 100),
-    Rule("highlights_clipped_max", "overexposed", "highlights_clipped", "max", "share", "No more is burnt out.", 0, 1),
-    Rule("brightest_min", "underexposed", "brightest", "min", "levels", "The brightest parts reach this level.", 0, 255),
-    Rule("contrast_min", "low_contrast", "contrast", "min", "levels", "Dark and bright are this far apart.", 0, 255),
-    Rule("saturation_max", "oversaturated", "saturation", "max", "levels", "The mean color is not stronger.", 0, 255),
+    Rule(
+        "noise_max", "noise", "noise", "max", "levels", "The noise in even places stays below this.", 0, 255
+    ),
+    Rule(
+        "jpeg_quality_min",
+        "compression_artifacts",
+        "jpeg_quality",
+        "min",
+        "",
+        "The JPEG quality is at least this.",
+        0,
+        100,
+    ),
+    Rule(
+        "blockiness_max", "compression_artifacts", "blockiness", "max", "", "JPEG blocks do not show.", 1, 100
+    ),
+    Rule(
+        "highlights_clipped_max",
+        "overexposed",
+        "highlights_clipped",
+        "max",
+        "share",
+        "No more is burnt out.",
+        0,
+        1,
+    ),
+    Rule(
+        "brightest_min",
+        "underexposed",
+        "brightest",
+        "min",
+        "levels",
+        "The brightest parts reach this level.",
+        0,
+        255,
+    ),
+    Rule(
+        "contrast_min",
+        "low_contrast",
+        "contrast",
+        "min",
+        "levels",
+        "Dark and bright are this far apart.",
+        0,
+        255,
+    ),
+    Rule(
+        "saturation_max",
+        "oversaturated",
+        "saturation",
+        "max",
+        "levels",
+        "The mean color is not stronger.",
+        0,
+        255,
+    ),
 )
 BY_KEY = {rule.key: rule for rule in RULES}
 ADOBE_STOCK: dict[str, Value] = {
@@ -98,7 +151,9 @@ def _validate_number(rule: Rule, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"Rule {rule.key!r} cannot be {value!r}: it is a number.")
     if not rule.lowest <= value <= rule.highest:
-        raise ValueError(f"Rule {rule.key!r} cannot be {value!r}: it lies between {rule.lowest:g} and {rule.highest:g}.")
+        raise ValueError(
+            f"Rule {rule.key!r} cannot be {value!r}: it lies between {rule.lowest:g} and {rule.highest:g}."
+        )
 
 
 def judge(measured: Measured, rules: Rules) -> Judgement:
@@ -110,7 +165,9 @@ def judge(measured: Measured, rules: Rules) -> Judgement:
     assert measured.facts is not None
     reasons = [Reason("truncated", None, None)] if measured.damage else []
     for rule in RULES:
-        reason = _apply(rule, rules[rule.key], measured.facts, measured.measures) if rule.key in rules else None
+        reason = (
+            _apply(rule, rules[rule.key], measured.facts, measured.measures) if rule.key in rules else None
+        )
         if reason is not None and reason.code not in {earlier.code for earlier in reasons}:
             reasons.append(reason)
     return Judgement("rejected" if reasons else "approved", tuple(reasons))
@@ -119,7 +176,10 @@ def judge(measured: Measured, rules: Rules) -> Judgement:
 def _apply(rule: Rule, limit: Value, facts: Facts, measures: Mapping[str, float]) -> Reason | None:
     if isinstance(limit, list):
         return None if getattr(facts, rule.measure) in limit else Reason(rule.code, None, None)
-    bound, value = float(limit), float(facts.bytes_count if rule.measure == "bytes_count" else measures[rule.measure])
+    bound, value = (
+        float(limit),
+        float(facts.bytes_count if rule.measure == "bytes_count" else measures[rule.measure]),
+    )
     broken = value < bound if rule.direction == "min" else value > bound
     return Reason(rule.code, value, bound) if broken else None
 

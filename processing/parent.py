@@ -1,0 +1,196 @@
+"""The process that a person started: it keeps a cluster, offers lanes, looks after the dead, and owns the signals."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import connection
+
+from processing import queue
+from processing.models import ProcessingSession, StepRefused, Worker
+from processing.sweep import offered_by, queue_of, sweep
+from processing.worker import DATABASE_ERRORS, Presence
+
+logger = logging.getLogger(__name__)
+
+TICK_S = 0.1
+RESTART_WAIT_S_MAX = 10.0
+RESTARTS_MAX = 5
+CRASH_LOOP_DEATHS_PER_WORKER = 5
+CRASH_LOOP_DEATHS_MIN = 10
+CRASH_LOOP = (
+    "Workers died {deaths} times in a row without progress. Look at the last error, then recover the session."
+)
+
+
+class Child:
+    """A process that this one keeps alive: started again, with growing waits, when it ends by itself."""
+
+    def __init__(self, arguments: list[str], environment: dict[str, str] | None = None) -> None:
+        self._arguments = [sys.executable, *arguments]
+        self._environment = {**os.environ, **(environment or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._wait_s = 0.0
+        self._not_before = 0.0
+        self.restarts_count = 0
+
+    def keep_alive(self) -> None:
+        """Start the process if it does not run and its wait is over."""
+        if self._process is not None and self._process.poll() is not None:
+            logger.error("child process ended", extra={"exit_code": self._process.returncode})
+            self._process = None
+            self.restarts_count += 1
+            self._wait_s = min(self._wait_s * 2 + 0.2, RESTART_WAIT_S_MAX)
+            self._not_before = time.monotonic() + self._wait_s
+        if self._process is None and time.monotonic() >= self._not_before:
+            self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
+                self._arguments, env=self._environment, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+
+    def praise(self) -> None:
+        """Forget earlier restarts: there was progress since."""
+        self.restarts_count, self._wait_s = 0, 0.0
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self, *, is_aborted: Callable[[], bool]) -> None:
+        """Ask it to drain and wait, as long as that takes; kill it when aborted."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        while self._process.poll() is None:
+            if is_aborted():
+                self._process.kill()
+            time.sleep(TICK_S / 2)
+        self._process = None
+
+
+class Parent:
+    """One parent: its row, its cluster, its sweeps, and what the signals asked for."""
+
+    def __init__(self, *, workers: int, look: Callable[[Worker], object]) -> None:
+        self._workers = workers
+        self._look = look
+        self.presence = Presence()
+        self.signal_count = 0
+        self.last_signal = 0
+        self.is_broken = False
+        self._progress: list[object] = []
+        self._deaths_before = 0
+        self._children: list[Child] = []
+
+    def register(self, session: ProcessingSession | None = None) -> Worker:
+        """Add this parent's row; with a session it serves that one alone."""
+        return self.presence.register(serves=session)
+
+    def add_child(self, child: Child) -> None:
+        """Keep another process alive beside the cluster."""
+        self._children.append(child)
+
+    def run(self, *, is_over: Callable[[], bool], on_stop: Callable[[], None] = lambda: None) -> None:
+        """Work until it is over or a signal asks to stop; then drain, and mark the clean end."""
+        row = self.presence.row
+        living = Worker.objects.living().parents()
+        queue.drop_dead_queues(set(living.values_list("token", flat=True)))
+        signal.signal(signal.SIGTERM, self._note_signal)
+        signal.signal(signal.SIGINT, self._note_signal)
+        self._begin(row)
+        try:
+            self._work(is_over, on_stop)
+        finally:
+            self._stop_children()
+            self._end()
+
+    def _note_signal(self, signum: int, _frame: object) -> None:
+        self.signal_count += 1
+        self.last_signal = signum
+
+    def _work(self, is_over: Callable[[], bool], on_stop: Callable[[], None]) -> None:
+        next_sweep = 0.0
+        while not self.signal_count and not self.is_broken:
+            try:
+                if time.monotonic() >= next_sweep:
+                    next_sweep = time.monotonic() + settings.SWEEP_S
+                    self._sweep()
+                if is_over():
+                    return
+            except DATABASE_ERRORS as error:
+                connection.close()
+                logger.warning("database not reachable, waiting", extra={"error": str(error)})
+            time.sleep(TICK_S)
+        if self.signal_count:
+            on_stop()
+
+    def _sweep(self) -> None:
+        if self.presence.buried.is_set():
+            self._register_anew()
+        for child in self._children:
+            child.keep_alive()
+        sweep(self.presence.row)
+        self._break_crash_loop()
+
+    def _register_anew(self) -> None:
+        """Others took this process for dead: drop its workers, which are fenced, and begin again under a new row."""
+        logger.error("buried by mistake, registering anew", extra={"worker": self.presence.row.token})
+        self._children.pop(0).kill()
+        self.presence.end()
+        serves = self.presence.row.serves
+        self.presence = Presence()
+        self._begin(self.register(serves))
+
+    def _begin(self, row: Worker) -> None:
+        cluster = Child(["-m", "processing.cluster", row.token, str(self._workers), str(os.getpid())])
+        self._children.insert(0, cluster)
+        self.presence.start_beating(lambda: self._look(row) and None)
+
+    def _break_crash_loop(self) -> None:
+        """Fail what this parent serves when its workers die again and again without progress (design §3)."""
+        sessions = list(offered_by(self.presence.row).order_by("pk"))
+        progress = [(s.pk, s.stage, s.found_count, s.counts()["processed"]) for s in sessions]
+        deaths = Worker.objects.filter(parent=self.presence.row).exclude(ended_at=None).count()
+        if progress != self._progress:
+            self._progress, self._deaths_before = progress, deaths
+            self._children[0].praise()
+        in_a_row = deaths - self._deaths_before
+        limit = max(CRASH_LOOP_DEATHS_MIN, CRASH_LOOP_DEATHS_PER_WORKER * self._workers)
+        if in_a_row >= limit or self._children[0].restarts_count >= RESTARTS_MAX:
+            self.is_broken = True
+            _fail_all(sessions, CRASH_LOOP.format(deaths=max(in_a_row, RESTARTS_MAX)))
+
+    def _stop_children(self) -> None:
+        """Drain all children at once; a second signal kills them."""
+        threads = [
+            threading.Thread(target=child.stop, kwargs={"is_aborted": lambda: self.signal_count > 1})
+            for child in self._children
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(TICK_S)
+
+    def _end(self) -> None:
+        try:
+            if self.presence.row.serves_id:
+                queue.drop_queue(queue_of(self.presence.row))
+            self.presence.end()
+        except DATABASE_ERRORS as error:
+            logger.warning("clean end not recorded", extra={"error": str(error)})
+
+
+def _fail_all(sessions: list[ProcessingSession], error: str) -> None:
+    for session in sessions:
+        try:
+            session.fail(error)
+        except StepRefused:
+            logger.info("session not failed, it has ended", extra={"session": str(session.pk)})
