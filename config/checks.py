@@ -1,0 +1,138 @@
+"""System checks: what `manage.py check` refuses, each with a sentence and a way out."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.db import Error, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+HEARTBEATS_BEFORE_SILENCE = 3
+SQLITE_FULL_OR_EXTRA = (2, 3)
+POSTGRESQL_DURABLE = ("on", "remote_apply")
+
+Messages = list[checks.CheckMessage]
+
+
+def register() -> None:
+    """Register every check of the house."""
+    for check in (check_silence, check_requests, check_pool, check_reachable_databases):
+        checks.register(check)
+    checks.register(check_databases, checks.Tags.database)
+
+
+def check_silence(**_options: Any) -> Messages:
+    """A session must not count as crashed while its worker merely missed a beat."""
+    shortest_s = HEARTBEATS_BEFORE_SILENCE * settings.HEARTBEAT_S
+    if shortest_s <= settings.CRASH_DETECTION_TIMEOUT_S:
+        return []
+    return [
+        checks.Error(
+            f"CRASH_DETECTION_TIMEOUT_S is {settings.CRASH_DETECTION_TIMEOUT_S:g}, shorter than "
+            f"{HEARTBEATS_BEFORE_SILENCE} heartbeats of {settings.HEARTBEAT_S} s: living workers would be buried.",
+            hint=f"Set CRASH_DETECTION_TIMEOUT_S to {shortest_s} or more.",
+            id="stockproof.E001",
+        )
+    ]
+
+
+def check_requests(**_options: Any) -> Messages:
+    """A transaction around each request would hold SQLite's write lock while a page is rendered."""
+    return [
+        checks.Error(
+            f"ATOMIC_REQUESTS is on for the database {alias!r}: each page would wait for every writer.",
+            hint="Remove ATOMIC_REQUESTS; the methods that need a transaction open one.",
+            id="stockproof.E002",
+        )
+        for alias, database in settings.DATABASES.items()
+        if database.get("ATOMIC_REQUESTS")
+    ]
+
+
+def check_pool(**_options: Any) -> Messages:
+    """A pool that is opened before a fork is shared by all children, who then read each other's answers."""
+    return [
+        checks.Error(
+            f"The database {alias!r} has a connection pool, but the workers are forked and would share it.",
+            hint="Remove pool from the options in DATABASE_URL.",
+            id="stockproof.E003",
+        )
+        for alias, database in settings.DATABASES.items()
+        if database.get("OPTIONS", {}).get("pool")
+    ]
+
+
+def check_reachable_databases(**_options: Any) -> Messages:
+    """The durability of each database that answers, also without `--database`."""
+    return [message for alias in connections if _answers(alias) for message in _durability(alias)]
+
+
+def check_databases(databases: Iterable[str] | None = None, **_options: Any) -> Messages:
+    """The durability of the databases that `check --database` or `migrate` names."""
+    return [message for alias in databases or () for message in _durability(alias)]
+
+
+def _answers(alias: str) -> bool:
+    try:
+        connections[alias].ensure_connection()
+    except Error:
+        # Commands that need the database say so themselves, with exit code 75.
+        return False
+    return True
+
+
+def _durability(alias: str) -> Messages:
+    connection = connections[alias]
+    weaknesses: Callable[[BaseDatabaseWrapper], list[tuple[str, str]]]
+    weaknesses = sqlite_weaknesses if connection.vendor == "sqlite" else postgresql_weaknesses
+    return [
+        checks.Error(
+            f"The database {alias!r} answers {found}, so a power cut could lose photos that count as done.",
+            hint=hint,
+            id="stockproof.E004",
+        )
+        for found, hint in weaknesses(connection)
+    ]
+
+
+def sqlite_weaknesses(connection: BaseDatabaseWrapper) -> list[tuple[str, str]]:
+    """What is less durable than promised, as SQLite itself answers, each with a remedy."""
+    journal = str(_answer(connection, "PRAGMA journal_mode"))
+    synchronous = int(_answer(connection, "PRAGMA synchronous"))
+    mode = connection.settings_dict["OPTIONS"].get("transaction_mode")
+    findings = [
+        (journal != "wal", f"journal_mode={journal}", "Keep it on a local disk and use journal_mode=WAL."),
+        (
+            synchronous not in SQLITE_FULL_OR_EXTRA,
+            f"synchronous={synchronous}",
+            "Remove synchronous from the options; FULL (2) is right.",
+        ),
+        (
+            mode != "IMMEDIATE",
+            f"transaction_mode={mode}",
+            "Remove transaction_mode from the options; IMMEDIATE is right.",
+        ),
+    ]
+    return [(found, hint) for weak, found, hint in findings if weak]
+
+
+def postgresql_weaknesses(connection: BaseDatabaseWrapper) -> list[tuple[str, str]]:
+    """What is less durable than promised, as the server itself answers, each with a remedy."""
+    commit = str(_answer(connection, "SHOW synchronous_commit"))
+    fsync = str(_answer(connection, "SHOW fsync"))
+    findings = [
+        (
+            commit not in POSTGRESQL_DURABLE,
+            f"synchronous_commit={commit}",
+            "Set synchronous_commit to on, for the server and for this user and database.",
+        ),
+        (fsync != "on", f"fsync={fsync}", "Set fsync to on in postgresql.conf."),
+    ]
+    return [(found, hint) for weak, found, hint in findings if weak]
+
+
+def _answer(connection: BaseDatabaseWrapper, question: str) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(question)
+        return cursor.fetchone()[0]

@@ -1,0 +1,34 @@
+"""A strict content policy and a request id on every response."""
+
+import re
+import secrets
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponseBase
+
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+class StrictPages:
+    """Sends the content policy, and the id by which a request is found in the logs.
+
+    A sane `X-Request-ID` of a proxy is kept, so that one id leads through both logs.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        """Keep what answers the request."""
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer, with our headers."""
+        offered = request.headers.get("X-Request-ID", "")
+        request_id = offered if REQUEST_ID.fullmatch(offered) else secrets.token_hex(8)
+        request.META["STOCKPROOF_REQUEST_ID"] = request_id
+        response = self.get_response(request)
+        response.headers["Content-Security-Policy"] = CONTENT_POLICY
+        response.headers["X-Request-ID"] = request_id
+        return response

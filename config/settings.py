@@ -1,0 +1,153 @@
+"""Every setting, once, from the environment or `.env`; a wrong value stops the start with a sentence."""
+
+from pathlib import Path
+
+from django.utils.translation import gettext_lazy as _
+
+from config import databases, environment, logs
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+environment.read_file(BASE_DIR / ".env")
+
+# --- where things are ---
+STOCKPROOF_VAR = environment.read_state_folder("STOCKPROOF_VAR", BASE_DIR / "var")
+STOCKPROOF_SOURCE_ROOTS = environment.read_folders("STOCKPROOF_SOURCE_ROOTS")
+STOCKPROOF_OUTPUT_ROOTS = environment.read_folders("STOCKPROOF_OUTPUT_ROOTS")
+DATABASES = {
+    "default": databases.hardened(
+        environment.read_database("DATABASE_URL", f"sqlite:///{STOCKPROOF_VAR / 'stockproof.sqlite3'}"),
+        STOCKPROOF_VAR,
+    )
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- how the work is done ---
+STOCKPROOF_WORKERS = environment.read_whole("STOCKPROOF_WORKERS", environment.usable_cores_count(), 1, 256)
+STOCKPROOF_DEVICE = environment.read_device("STOCKPROOF_DEVICE")
+BATCH_SIZE = environment.read_whole("BATCH_SIZE", 50, 1, 10_000)
+CHECKPOINT_INTERVAL = environment.read_whole("CHECKPOINT_INTERVAL", 10, 1, 10_000)
+PHOTO_TIMEOUT_S = environment.read_seconds("PHOTO_TIMEOUT_S", 30, 1, 3600)
+CRASH_DETECTION_TIMEOUT_S = environment.read_seconds("CRASH_DETECTION_TIMEOUT_S", 300, 0, 86_400)
+CHECKPOINT_KEEP_COUNT = environment.read_whole("CHECKPOINT_KEEP_COUNT", 5, 1, 1000)
+AUTO_RECOVER = environment.read_choice("AUTO_RECOVER", "off", ("off", "safe", "always"))
+
+# SQLite has one writer at a time, so its workers say more rarely that they live.
+HEARTBEAT_S = 1 if DATABASES["default"]["ENGINE"] == databases.POSTGRESQL else 2
+# A lane works this long, then lets other sessions have the worker.
+LANE_SLICE_S = 30
+# How often a parent looks for the dead and offers missing lanes.
+SWEEP_S = 1
+
+# --- secrets ---
+SECRET_KEY = environment.read_text("SECRET_KEY") or environment.kept_secret(STOCKPROOF_VAR / "secret_key")
+STOCKPROOF_CHECKPOINT_KEYS = environment.read_words("STOCKPROOF_CHECKPOINT_KEYS") or [
+    environment.kept_secret(STOCKPROOF_VAR / "checkpoint_keys")
+]
+
+# --- the web ---
+DEBUG = environment.read_switch("DEBUG", default=False)
+# `serve` sets this for its children: public means beyond loopback, behind a proxy that speaks HTTPS.
+STOCKPROOF_SERVED = environment.read_choice("STOCKPROOF_SERVED", "loopback", ("loopback", "public"))
+ALLOWED_HOSTS = environment.read_words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = environment.read_origins("CSRF_TRUSTED_ORIGINS")
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = LOGIN_URL
+
+_public = STOCKPROOF_SERVED == "public"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _public
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 14 * 86_400
+SECURE_SSL_REDIRECT = _public
+SECURE_HSTS_SECONDS = 365 * 86_400 if _public else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = _public
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _public else None
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django_htmx",
+    "django_q",
+    "config.apps.HouseConfig",
+    "processing",
+    "recovery",
+]
+MIDDLEWARE = [
+    "config.middleware.StrictPages",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+STATIC_URL = "/static/"
+# Static files are served from where they lie (config/static), so nobody has to run collectstatic.
+WHITENOISE_USE_FINDERS = True
+
+# --- language and time ---
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = True
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English"))]
+
+# --- logs ---
+LOG_LEVEL = environment.read_choice("LOG_LEVEL", "warning", ("debug", "info", "warning", "error")).upper()
+LOGGING = logs.configuration(LOG_LEVEL)
+
+# --- the queue ---
+# It wakes workers and remembers nothing: no results, no retries, no schedules. A lane has no time limit of
+# its own here, because a photo's limit and the death of a worker are seen by our own parent process.
+Q_CLUSTER = {
+    "name": "stockproof",
+    "label": "Stockproof queue",
+    "orm": "default",
+    "workers": STOCKPROOF_WORKERS,
+    "queue_limit": 1,
+    "bulk": 1,
+    "timeout": 86_400,
+    "retry": 365 * 86_400,
+    "poll": 0.2,
+    "guard_cycle": 0.2,
+    "save_limit": 0,
+    "max_attempts": 0,
+    "ack_failures": True,
+    "catch_up": False,
+    "scheduler": False,
+    # django-q2 asks for this key when Q_CLUSTER_NAME names a private queue.
+    "ALT_CLUSTERS": {},
+}
