@@ -1,4 +1,4 @@
-"""The cluster process: `python -m processing.cluster TOKEN SIZE PID`, started by a parent and by nobody else."""
+"""The cluster process: `python -m processing.cluster TOKEN QUEUE SIZE PID`, started by a parent and by nobody else."""
 
 import logging
 import os
@@ -12,7 +12,7 @@ from processing.mortal import die_with_parent
 logger = logging.getLogger(__name__)
 
 
-def main(token: str, size: int, parent_pid: int) -> int:
+def main(token: str, queue_name: str, size: int, parent_pid: int) -> int:
     """Keep `size` workers for the parent with this token; give an exit code."""
     die_with_parent(parent_pid)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -29,8 +29,8 @@ def main(token: str, size: int, parent_pid: int) -> int:
         except DATABASE_ERRORS as error:
             logger.warning("death not recorded yet, the others will", extra={"pid": pid, "error": str(error)})
 
-    return queue.Cluster(size=size, labor=partial(tasks.labor, parent_id), on_death=on_death).run()
+    return queue.Cluster(size=size, labor=partial(tasks.labor, parent_id, queue_name), on_death=on_death).run()
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    sys.exit(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))

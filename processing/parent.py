@@ -14,7 +14,7 @@ from django.db import connection
 
 from processing import queue
 from processing.models import ProcessingSession, StepRefused, Worker
-from processing.sweep import offered_by, queue_of, sweep
+from processing.sweep import offered_by, sweep
 from processing.worker import DATABASE_ERRORS, Presence
 
 logger = logging.getLogger(__name__)
@@ -78,10 +78,13 @@ class Child:
 class Parent:
     """One parent: its row, its cluster, its sweeps, and what the signals asked for."""
 
-    def __init__(self, *, workers: int, look: Callable[[Worker], object]) -> None:
+    def __init__(
+        self, *, workers: int, look: Callable[[Worker], object], queue_name: str = queue.SHARED_QUEUE
+    ) -> None:
         self._workers = workers
         self._look = look
-        self.presence = Presence()
+        self._queue_name = queue_name
+        self.presence: Presence
         self.signal_count = 0
         self.last_signal = 0
         self.is_broken = False
@@ -90,7 +93,10 @@ class Parent:
         self._children: list[Child] = []
 
     def register(self, session: ProcessingSession | None = None) -> Worker:
-        """Add this parent's row; with a session it serves that one alone."""
+        """Add this parent's row; with a session it serves that one alone, through a queue of its own."""
+        self.presence = Presence()
+        if session is not None:
+            self._queue_name = queue.private_queue(self.presence.recorder.token)
         return self.presence.register(serves=session)
 
     def add_child(self, child: Child) -> None:
@@ -136,7 +142,7 @@ class Parent:
             self._register_anew()
         for child in self._children:
             child.keep_alive()
-        sweep(self.presence.row)
+        sweep(self.presence.row, self._queue_name)
         self._break_crash_loop()
 
     def _register_anew(self) -> None:
@@ -145,12 +151,11 @@ class Parent:
         self._children.pop(0).kill()
         self.presence.end()
         serves = self.presence.row.serves
-        self.presence = Presence()
         self._begin(self.register(serves))
 
     def _begin(self, row: Worker) -> None:
-        cluster = Child(["-m", "processing.cluster", row.token, str(self._workers), str(os.getpid())])
-        self._children.insert(0, cluster)
+        arguments = [row.token, self._queue_name, str(self._workers), str(os.getpid())]
+        self._children.insert(0, Child(["-m", "processing.cluster", *arguments]))
         self.presence.start_beating(lambda: self._look(row) and None)
 
     def _break_crash_loop(self) -> None:
@@ -182,7 +187,7 @@ class Parent:
     def _end(self) -> None:
         try:
             if self.presence.row.serves_id:
-                queue.drop_queue(queue_of(self.presence.row))
+                queue.drop_queue(self._queue_name)
             self.presence.end()
         except DATABASE_ERRORS as error:
             logger.warning("clean end not recorded", extra={"error": str(error)})

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SHARED_QUEUE = "stockproof"
-PRIVATE_PREFIX = "stockproof-"
+PRIVATE_PREFIX = "private:"
 LANE_TASK = "processing.tasks.run_lane"
 STOP = "STOP"
 TICK_S = 0.1

@@ -7,15 +7,10 @@ from processing.models import Batch, ProcessingSession, Worker
 from processing.models.session import SessionQuerySet
 
 
-def queue_of(parent: Worker) -> str:
-    """Name the queue that a parent's workers listen to: its own, when it serves one session only."""
-    return queue.private_queue(parent.token) if parent.serves_id else queue.SHARED_QUEUE
-
-
-def sweep(parent: Worker) -> None:
+def sweep(parent: Worker, queue_name: str) -> None:
     """Move stages that are due and offer missing lanes, for every session that this parent offers."""
     for session in offered_by(parent).order_by("created_at", "pk"):
-        sweep_session(parent, session)
+        sweep_session(parent, queue_name, session)
 
 
 def offered_by(parent: Worker) -> SessionQuerySet:
@@ -27,7 +22,7 @@ def offered_by(parent: Worker) -> SessionQuerySet:
     return workable.exclude(pk__in=own)
 
 
-def sweep_session(parent: Worker, session: ProcessingSession) -> None:
+def sweep_session(parent: Worker, queue_name: str, session: ProcessingSession) -> None:
     """Offer one session's missing lanes: those wanted, minus the calls not taken yet, minus workers in a lane."""
     session.advance()
     if not Batch.objects.takeable(session).exists():
@@ -35,7 +30,6 @@ def sweep_session(parent: Worker, session: ProcessingSession) -> None:
     laborers = Worker.objects.living().laborers().filter(parent__serves=parent.serves_id)
     seen = laborers.aggregate(all=Count("pk"), in_lane=Count("pk", filter=Q(lane_session=session)))
     wanted = min(session.lanes, max(seen["all"], 1))
-    name = queue_of(parent)
-    missing = wanted - seen["in_lane"] - queue.unstarted_lanes(name, session.pk)
+    missing = wanted - seen["in_lane"] - queue.unstarted_lanes(queue_name, session.pk)
     for lane in range(missing):
-        queue.offer_lane(name, session.pk, lane)
+        queue.offer_lane(queue_name, session.pk, lane)

@@ -12,13 +12,14 @@ from processing import queue, runner
 from processing.analysis.pipeline import Pipeline
 from processing.models import Batch, ProcessingSession, StepRefused, Worker
 from processing.runner import Slice
-from processing.sweep import queue_of, sweep_session
+from processing.sweep import sweep_session
 from processing.worker import DATABASE_ERRORS, Presence, Watch
 from recovery import checkpoints, detection
 
 logger = logging.getLogger(__name__)
 
 _presence: Presence | None = None
+_queue_name = queue.SHARED_QUEUE
 
 
 @functools.cache
@@ -27,14 +28,16 @@ def pipeline() -> Pipeline:
     return Pipeline(settings.STOCKPROOF_DEVICE)
 
 
-def labor(parent_id: int) -> None:
+def labor(parent_id: int, queue_name: str) -> None:
     """Live as a worker until SIGTERM: take calls, run lanes, and register anew when buried by mistake."""
+    global _queue_name  # noqa: PLW0603 -- django-q2 calls run_lane by name, so the process itself must remember
+    _queue_name = queue_name
     parent = Worker.objects.get(pk=parent_id)
     stop = signal.SIGTERM
     while True:
         presence = _come_alive(parent)
         signal.signal(stop, lambda _signum, _frame, one=presence: one.draining.set())
-        queue.work_off(queue_of(parent), lambda one=presence: one.wants_to_stop)
+        queue.work_off(queue_name, lambda one=presence: one.wants_to_stop)
         presence.end()
         if presence.draining.is_set() or not Worker.objects.living().filter(pk=parent_id).exists():
             return
@@ -74,7 +77,7 @@ def _offer_next(session_id: UUID) -> None:
         return
     session = ProcessingSession.objects.workable().filter(pk=session_id).first()
     if session is not None:
-        sweep_session(_presence.row.parent, session)
+        sweep_session(_presence.row.parent, _queue_name, session)
 
 
 def _fail_held(presence: Presence, error: Exception) -> None:

@@ -1,5 +1,6 @@
 """Carrying a recovery out: here only `continue`, which analyzes every photo without a live row."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -12,6 +13,7 @@ from processing.states import BatchKind, BatchStatus
 from recovery.models import Crash, RecoveryAttempt
 
 CONTINUE = "continue"
+Register = Callable[[ProcessingSession], Worker]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,12 @@ class Recovered:
     left: int
 
 
-def execute_continue(session: ProcessingSession, *, by: str = "") -> Recovered:
+def execute_continue(
+    session: ProcessingSession, *, by: str = "", register: Register | None = None
+) -> Recovered:
     """Set an interrupted, failed, paused or waiting session going; keeps every verdict.
 
-    Raises StepRefused when it is finished, or when someone is working on it.
+    `register` adds the row of a parent that will serve it, in the same transaction. Raises StepRefused when it is finished, or when someone is working on it.
     """
     with transaction.atomic():
         locked = ProcessingSession.objects.lock(session.pk)
@@ -39,6 +43,8 @@ def execute_continue(session: ProcessingSession, *, by: str = "") -> Recovered:
         attempt = RecoveryAttempt.objects.create(
             session=locked, number=locked.attempt, option=CONTINUE, by=by
         )
+        if register is not None:
+            register(locked)
         Crash.objects.filter(session=locked, closed_at=None).update(closed_at=Now(), closed_by=attempt)
     session.refresh_from_db()
     return _recovered(session)

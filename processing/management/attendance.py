@@ -1,0 +1,152 @@
+"""Attending a session with workers of its own until it ends: what `process`, `recover --wait` and `resume --wait` do."""
+
+import sys
+import time
+from typing import Any, NoReturn
+
+from django.utils.translation import gettext as _
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from processing.management.base import StockproofCommand
+from processing.management.failures import CommandFailed, Refused
+from processing.models import ProcessingSession, StepRefused, Worker
+from processing.parent import Parent
+from processing.progress import status_of
+from processing.states import Status
+from recovery import detection
+from recovery.statistics import totals_of
+
+STATUS_EVERY_S = 1.0
+ENDED = (Status.COMPLETED, Status.CANCELLED, Status.FAILED, Status.INTERRUPTED)
+UNREADABLE_EXIT = 3
+
+
+class SessionFailed(CommandFailed):
+    """The session stopped because of an error that a person has to mend."""
+
+    code = "session_failed"
+
+
+class Display:
+    """Shows a session's progress: JSON lines for scripts, a bar on a terminal, nothing else."""
+
+    def __init__(self, command: StockproofCommand) -> None:
+        self._command = command
+        self._next_s = 0.0
+        self._has_warned = False
+        console = Console(stderr=True)
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        if console.is_terminal and not command.wants_json:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[verdicts]}"),
+                TextColumn("{task.fields[pace]}"),
+                TimeRemainingColumn(),
+                console=console,
+            )
+            self._task = self._bar.add_task("", total=None, verdicts="", pace="")
+            self._bar.start()
+
+    def show(self, session: ProcessingSession) -> None:
+        """Show where the session is, at most once a second."""
+        if time.monotonic() < self._next_s:
+            return
+        self._next_s = time.monotonic() + STATUS_EVERY_S
+        status = status_of(session)
+        self._warn(session)
+        if self._command.wants_json:
+            self._command.emit("status", status)
+        if self._bar is not None and self._task is not None:
+            rate = f"{status['rate_per_s']:.1f}/s" if status["rate_per_s"] else _("estimating")
+            self._bar.update(
+                self._task,
+                description=status["status"],
+                total=status["total"],
+                completed=status["processed"],
+                verdicts=f"{status['approved']} approved, {status['rejected']} rejected",
+                pace=rate,
+            )
+
+    def _warn(self, session: ProcessingSession) -> None:
+        """Say once, before the first photo is looked at, how many can only fail a file rule."""
+        if self._has_warned or session.total is None:
+            return
+        self._has_warned = True
+        for code, count in sorted(session.doomed_counts.items()):
+            self._command.note(f"{count} of {session.total} photos can only fail a file rule ({code}).")
+        if session.skipped_count:
+            self._command.note(
+                f"{session.skipped_count} entries were left out; `session {session.pk} --skipped` lists them."
+            )
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def new_parent(workers: int) -> Parent:
+    """Make the parent that this command will be."""
+    return Parent(workers=workers, look=lambda row: detection.look(row))
+
+
+def attend(command: StockproofCommand, session: ProcessingSession, parent: Parent) -> NoReturn:
+    """Work until the session ends or a signal asks to stop; print the summary; end with the exit code."""
+    begun = time.monotonic()
+    display = Display(command)
+
+    def is_over() -> bool:
+        session.refresh_from_db()
+        display.show(session)
+        return session.status in ENDED
+
+    def pause() -> None:
+        try:
+            session.pause(why="The command that attended it was stopped.")
+        except StepRefused:
+            session.refresh_from_db()
+
+    try:
+        parent.run(is_over=is_over, on_stop=pause)
+    finally:
+        display.close()
+    session.refresh_from_db()
+    _tell_summary(command, session, time.monotonic() - begun)
+    sys.exit(_exit_code(command, session, parent))
+
+
+def _tell_summary(command: StockproofCommand, session: ProcessingSession, elapsed_s: float) -> None:
+    summary = summary_of(session, elapsed_s)
+    if command.wants_json:
+        command.emit("summary", summary)
+        return
+    command.say(
+        f"Session {session.pk}: {summary['processed']} of {summary['total']} photos, {summary['approved']} approved, "
+        f"{summary['rejected']} rejected, {summary['failed']} could not be judged, in {elapsed_s:.0f} s."
+    )
+
+
+def summary_of(session: ProcessingSession, elapsed_s: float) -> dict[str, Any]:
+    """Give the published summary."""
+    return status_of(session) | {"elapsed_s": round(elapsed_s, 2)} | totals_of(session)
+
+
+def _exit_code(command: StockproofCommand, session: ProcessingSession, parent: Parent) -> int:
+    if session.status == Status.COMPLETED:
+        return UNREADABLE_EXIT if session.unreadable + session.quarantined else 0
+    if session.status == Status.FAILED:
+        hint = f"When it is mended, `manage.py recover {session.pk} --yes --wait` goes on."
+        raise SessionFailed(f"Session {session.pk} failed: {session.last_error}", hint=hint, session=session.pk)
+    if session.status in ENDED:
+        raise Refused(f"Session {session.pk} is {session.status.value}.", session=session.pk)
+    command.note(f"Session {session.pk} is paused. `manage.py resume {session.pk} --wait` goes on from here.")
+    return 128 + parent.last_signal
+
+
+def living_parent_of(session: ProcessingSession) -> Worker | None:
+    """Give the living parent that serves this session alone, if there is one."""
+    return Worker.objects.living().parents().filter(serves=session).first()
