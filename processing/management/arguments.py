@@ -1,0 +1,15 @@
+"""Kinds of arguments that several commands take; a wrong one is a usage error."""
+
+from argparse import ArgumentTypeError
+
+
+def positive_count(text: str) -> int:
+    """Read a whole number from 1 on."""
+    if not text.isascii() or not text.isdecimal() or len(text) > 9 or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def plain_text(text: str) -> str:
+    """Read a text as the database can keep it: bytes that are not UTF-8 appear as \\xNN."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

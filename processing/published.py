@@ -1,0 +1,81 @@
+"""One photo as the world is told of it: the published image object, and the text of a path."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from processing.models import ImageResult, ProcessingSession, SkippedEntry
+from processing.states import Relation, Verdict
+
+# Rows read at once: a page is one short query, so that a reader who stops half way holds nothing open.
+PAGE_ROWS = 2000
+# The preset's limit for compare, in differing bits of two fingerprints.
+SIMILARITY_RULE = "similar_bits_max"
+
+
+def text_of_path(path: bytes) -> str:
+    """Write a path's bytes as text; those that are not UTF-8 appear as \\xNN."""
+    return bytes(path).decode("utf-8", "backslashreplace")
+
+
+def verdict_of(result: ImageResult) -> str:
+    """Give the machine's verdict: compare rejects what was approved and resembles a better photo."""
+    return Verdict.REJECTED.value if _is_moved(result) else result.verdict
+
+
+def _is_moved(result: ImageResult) -> bool:
+    return result.verdict == Verdict.APPROVED and result.relation != Relation.NONE
+
+
+def reasons_of(result: ImageResult, rules: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give the reasons of the machine's verdict; PostgreSQL's jsonb forgets the order of keys, so it is set here."""
+    reasons = [
+        {"code": reason["code"], "measured": reason.get("measured"), "limit": reason.get("limit")}
+        for reason in result.reasons
+    ]
+    if _is_moved(result):
+        limit = rules.get(SIMILARITY_RULE)
+        reasons.append({"code": str(result.relation), "measured": result.distance, "limit": limit})
+    return reasons
+
+
+def image_of(result: ImageResult, rules: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the published image; rules are those of its session's preset.
+
+    Nothing of time, host, lease or worker is in it: two runs over the same photos give the same bytes.
+    """
+    return {
+        "position": result.position,
+        "path": text_of_path(result.path),
+        "sha256": result.sha256 or None,
+        "bytes": result.size_bytes,
+        "width_px": result.width_px,
+        "height_px": result.height_px,
+        "verdict": verdict_of(result),
+        "reasons": reasons_of(result, rules),
+        "measures": dict(sorted(result.measures.items())),
+        "similar_group": result.similar_group,
+        "override": None,
+    }
+
+
+def images_of(session: ProcessingSession, verdict: str = "", reason: str = "") -> Iterator[dict[str, Any]]:
+    """Give a session's images in order of position, in flat memory; only those with a verdict or a reason code."""
+    results = ImageResult.objects.live().filter(session=session)
+    if verdict:
+        results = results.filter(decision=verdict)
+    position = -1
+    while page := list(results.filter(position__gt=position).in_order()[:PAGE_ROWS]):
+        for result in page:
+            image = image_of(result, session.preset)
+            if not reason or reason in (one["code"] for one in image["reasons"]):
+                yield image
+        position = page[-1].position
+
+
+def skipped_of(session: ProcessingSession) -> Iterator[dict[str, Any]]:
+    """Give what a session's scan left out, in the order in which it was met."""
+    entries = SkippedEntry.objects.filter(session=session).order_by("pk")
+    newest = 0
+    while page := list(entries.filter(pk__gt=newest)[:PAGE_ROWS]):
+        yield from ({"path": text_of_path(entry.path), "reason": str(entry.reason)} for entry in page)
+        newest = page[-1].pk
