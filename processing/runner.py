@@ -49,6 +49,7 @@ class Slice:
 
     presence: Presence
     pipeline: Callable[[], Pipeline]
+    writer: ThreadPoolExecutor
     seal: Seal
     deadline: float = field(default_factory=lambda: time.monotonic() + settings.LANE_SLICE_S)
 
@@ -138,12 +139,11 @@ class PhotoRun:
         todo = self.batch.missing()
         suspects = [photo for photo in todo if str(photo.position) in self.batch.suspects]
         others = [photo for photo in todo if str(photo.position) not in self.batch.suspects]
-        with ThreadPoolExecutor(1, "writer") as writer:
-            self.writer = writer
+        try:
             finished = self._run_chunks(others) and self._run_alone(suspects)
             self._commit_chunk()
+        finally:
             self._wait_for_commit()
-            writer.submit(connection.close).result()
         if not finished:
             self._release()
         logger.info("batch worked off", extra=self._as_log())
@@ -261,7 +261,7 @@ class PhotoRun:
         if not self.chunk:
             return
         self._wait_for_commit()
-        self.committing = self.writer.submit(self._commit, self.chunk)
+        self.committing = self.work.writer.submit(self._commit, self.chunk)
         self.chunk = []
 
     def _wait_for_commit(self) -> None:

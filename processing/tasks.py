@@ -3,6 +3,7 @@
 import functools
 import logging
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 from django.conf import settings
@@ -26,6 +27,12 @@ _queue_name = queue.SHARED_QUEUE
 def pipeline() -> Pipeline:
     """Make this process's pipeline at its first photo: no device is touched before."""
     return Pipeline(settings.STOCKPROOF_DEVICE)
+
+
+@functools.cache
+def writer() -> ThreadPoolExecutor:
+    """Make this process's one writer thread; its database connection lives as long."""
+    return ThreadPoolExecutor(1, "writer")
 
 
 def labor(parent_id: int, queue_name: str) -> None:
@@ -57,7 +64,7 @@ def run_lane(session_id: str, lane: int) -> None:
     """Work off batches of one session for a time slice; the call that django-q2 makes. Never raises."""
     if _presence is None:
         raise RuntimeError("run_lane is called in a worker process only; start one with `manage.py workers`.")
-    work = Slice(_presence, pipeline, checkpoints.take)
+    work = Slice(_presence, pipeline, writer(), checkpoints.take)
     try:
         if runner.run_slice(UUID(session_id), work):
             _offer_next(UUID(session_id))
