@@ -27,6 +27,7 @@ from processing.management.failures import (
 )
 from processing.management.tables import printable, table_text
 from processing.models import ProcessingSession
+from recovery import detection
 
 # JSON leaves these as they are, but a reader that splits at "any line end" would cut an object in two.
 _LINE_ENDS = re.compile("[\x7f-\x9f\u2028\u2029]")
@@ -92,11 +93,12 @@ class StockproofCommand(BaseCommand):
             sys.exit(failure.returncode)
 
     def check_migrations(self) -> None:
-        """Make sure of the database."""
+        """Make sure of the database, then bury the dead: no status is read before (design §5)."""
         readiness.open_database()
         if self.migrates_own_sqlite and readiness.is_own_sqlite():
             readiness.migrate_own_sqlite(self.note)
         readiness.require_tables()
+        detection.look()
 
     def emit(self, kind: str, published: Mapping[str, object]) -> None:
         """Print one JSON line: the type, then the keys of the published object in their order."""

@@ -31,11 +31,11 @@ class Command(StockproofCommand):
         parent = new_parent(options["workers"]) if options["wait"] else None
         register = None if parent is None else parent.register
         recovered = execute_continue(session, by=acting_person(), register=register)
-        self._tell(session, recovered)
+        self._say_recovered(session, recovered)
         if parent is not None:
             attend(self, session, parent)
 
-    def _tell(self, session: ProcessingSession, recovered: Recovered) -> None:
+    def _say_recovered(self, session: ProcessingSession, recovered: Recovered) -> None:
         if self.wants_json:
             self.emit("recovery", published(session, recovered))
         else:
