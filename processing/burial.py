@@ -2,7 +2,8 @@
 
 import logging
 import signal
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
@@ -35,6 +36,7 @@ class Burial:
     flight: Flight
     interrupted: tuple[UUID, ...]
     touched: tuple[UUID, ...]
+    discarded: Mapping[UUID, int]
     with_parent: bool
 
 
@@ -56,8 +58,9 @@ def bury(worker: Worker, *, on_crash: OnCrash, seal: Seal, exit_code: int | None
         Worker.objects.living().filter(parent=worker).update(ended_at=Now())
         flights = {one.pk: recorder.read_flight(one.token) for one in dead}
         touched = {one.lane_session_id for one in dead if one.lane_session_id is not None}
+        discarded: Counter[UUID] = Counter()
         for one in dead:
-            touched |= _requeue(one, flights[one.pk], exit_code, seal, with_parent=worker.is_parent)
+            discarded += _requeue(one, flights[one.pk], exit_code, seal, with_parent=worker.is_parent)
         interrupted = tuple(s.pk for s in sessions if worker.is_parent and _latch_if_nobodys(s))
         on_crash(
             Burial(
@@ -66,6 +69,7 @@ def bury(worker: Worker, *, on_crash: OnCrash, seal: Seal, exit_code: int | None
                 _busiest(list(flights.values())),
                 interrupted,
                 tuple(sorted(touched)),
+                discarded,
                 worker.is_parent,
             )
         )
@@ -101,17 +105,19 @@ def _latch_if_nobodys(session: ProcessingSession) -> bool:
 
 def _requeue(
     worker: Worker, flight: Flight, exit_code: int | None, seal: Seal, *, with_parent: bool
-) -> set[UUID]:
-    """Queue the dead worker's batches again under new fencing numbers; give the sessions concerned."""
-    sessions = set()
+) -> Counter[UUID]:
+    """Queue the dead worker's batches again under new fencing numbers; count the verdicts that are discarded."""
+    discarded: Counter[UUID] = Counter()
     for batch in Batch.objects.leased().filter(worker=worker).order_by("pk"):
-        sessions.add(batch.session_id)
+        if flight.batch == batch.pk and flight.lease == batch.lease:
+            missing = {photo.position for photo in batch.missing()}
+            discarded[batch.session_id] += len(missing.intersection(flight.uncommitted))
         if not with_parent:
             _count_death(batch, flight, exit_code, seal)
         batch.refresh_from_db()
         if batch.status == BatchStatus.LEASED:
             batch.take_away()
-    return sessions
+    return discarded
 
 
 def _count_death(batch: Batch, flight: Flight, exit_code: int | None, seal: Seal) -> None:

@@ -29,7 +29,9 @@ def main(token: str, queue_name: str, size: int, parent_pid: int) -> int:
         except DATABASE_ERRORS as error:
             logger.warning("death not recorded yet, the others will", extra={"pid": pid, "error": str(error)})
 
-    return queue.Cluster(size=size, labor=partial(tasks.labor, parent_id, queue_name), on_death=on_death).run()
+    return queue.Cluster(
+        size=size, labor=partial(tasks.labor, parent_id, queue_name), on_death=on_death
+    ).run()
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class Flight:
     positions: tuple[int, ...] = ()
     photo: str = ""
     alone: bool = False
-    uncommitted: int = 0
+    uncommitted: tuple[int, ...] = ()
     last_error: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -62,7 +62,8 @@ class FlightRecorder:
         record = json.dumps(self.flight, ensure_ascii=True).encode("ascii")
         if len(record) > RECORD_BYTES:
             self.flight.update(photo=str(self.flight.get("photo", ""))[:200], last_error="")
-            self.flight["positions"] = list(self.flight.get("positions", []))[:POSITIONS_MAX]
+            for name in ("positions", "uncommitted"):
+                self.flight[name] = list(self.flight.get(name, []))[:POSITIONS_MAX]
             record = json.dumps(self.flight, ensure_ascii=True).encode("ascii")
         os.pwrite(self._descriptor, record[:RECORD_BYTES].ljust(RECORD_BYTES), 0)
 
@@ -94,7 +95,8 @@ def read_flight(token: str) -> Flight:
     except (FileNotFoundError, ValueError):
         return Flight()
     known = {name: facts.pop(name) for name in list(facts) if name in Flight.__dataclass_fields__}
-    known["positions"] = tuple(known.get("positions", ()))
+    for name in ("positions", "uncommitted"):
+        known[name] = tuple(known.get(name, ()))
     return Flight(**known, extra=facts)
 
 

@@ -130,6 +130,7 @@ class PhotoRun:
         self.pipeline = work.pipeline()
         self.times = Times()
         self.chunk: list[ImageResult] = []
+        self.in_air: list[ImageResult] = []
         self.committing: Future[None] | None = None
         self.begun = time.monotonic()
         self.analyzed_count = 0
@@ -196,15 +197,20 @@ class PhotoRun:
             positions=[photo.position for photo in group],
             photo=path_text(group[0].path),
             alone=alone,
-            uncommitted=len(self.chunk),
+            uncommitted=self._uncommitted(),
         )
         try:
             self.chunk += self._measure(group)
         except MemoryError:
             self._make_room(group, alone=alone)
-        self.work.presence.land()
+        self.work.presence.land(uncommitted=self._uncommitted())
         self.analyzed_count += len(group)
         self._tell_pace(group)
+
+    def _uncommitted(self) -> list[int]:
+        """Positions with a verdict that a death now would discard: the chunk in the air and the one filling."""
+        in_air = self.in_air if self.committing is not None and not self.committing.done() else []
+        return [row.position for row in (*in_air, *self.chunk)]
 
     def _measure(self, group: Sequence[Photo]) -> list[ImageResult]:
         clock = time.monotonic()
@@ -262,7 +268,7 @@ class PhotoRun:
             return
         self._wait_for_commit()
         self.committing = self.work.writer.submit(self._commit, self.chunk)
-        self.chunk = []
+        self.in_air, self.chunk = self.chunk, []
 
     def _wait_for_commit(self) -> None:
         clock = time.monotonic()

@@ -37,7 +37,7 @@ def writer() -> ThreadPoolExecutor:
 
 def labor(parent_id: int, queue_name: str) -> None:
     """Live as a worker until SIGTERM: take calls, run lanes, and register anew when buried by mistake."""
-    global _queue_name  # noqa: PLW0603 -- django-q2 calls run_lane by name, so the process itself must remember
+    global _queue_name
     _queue_name = queue_name
     parent = Worker.objects.get(pk=parent_id)
     stop = signal.SIGTERM

@@ -109,10 +109,10 @@ class Presence:
         self._flight_s = 0.0
         self._limit_s = limit_s
 
-    def land(self) -> None:
+    def land(self, **facts: Any) -> None:
         """Note that nothing is in flight."""
         self._limit_s = None
-        self.recorder.note(phase="landed", positions=[], photo="", alone=False)
+        self.recorder.note(phase="landed", positions=[], photo="", alone=False, **facts)
 
     def _watch_flight(self) -> None:
         """End the process when photos stay in flight too long.

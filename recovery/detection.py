@@ -34,7 +34,7 @@ def record_crash(burial: Burial) -> None:
             worker=burial.worker,
             evidence=_evidence(burial),
             photo=burial.flight.photo,
-            discarded_count=burial.flight.uncommitted,
+            discarded_count=0 if session_id is None else burial.discarded.get(session_id, 0),
             interrupts=session_id in burial.interrupted,
         )
 

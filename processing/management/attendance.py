@@ -140,7 +140,9 @@ def _exit_code(command: StockproofCommand, session: ProcessingSession, parent: P
         return UNREADABLE_EXIT if session.unreadable + session.quarantined else 0
     if session.status == Status.FAILED:
         hint = f"When it is mended, `manage.py recover {session.pk} --yes --wait` goes on."
-        raise SessionFailed(f"Session {session.pk} failed: {session.last_error}", hint=hint, session=session.pk)
+        raise SessionFailed(
+            f"Session {session.pk} failed: {session.last_error}", hint=hint, session=session.pk
+        )
     if session.status in ENDED:
         raise Refused(f"Session {session.pk} is {session.status.value}.", session=session.pk)
     command.note(f"Session {session.pk} is paused. `manage.py resume {session.pk} --wait` goes on from here.")

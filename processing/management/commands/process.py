@@ -1,7 +1,6 @@
 """`process SOURCE`: a folder of photos from the first name to the last verdict."""
 
 from argparse import ArgumentParser
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +27,19 @@ class Command(StockproofCommand):
         parser.add_argument("source", help="The folder with the photos.")
         parser.add_argument("--no-recursive", action="store_true", help="Leave subfolders out.")
         parser.add_argument("--name", type=plain_text, default="", help="What the session is called.")
-        parser.add_argument("--owner", default="", help="The user whom it belongs to; default: the only user.")
+        parser.add_argument(
+            "--owner", default="", help="The user whom it belongs to; default: the only user."
+        )
         parser.add_argument("--preset", default=DEFAULT_PRESET, help="The rules to judge by.")
         parser.add_argument("--batch-size", type=positive_count, default=settings.BATCH_SIZE)
-        parser.add_argument("--checkpoint-interval", type=positive_count, default=settings.CHECKPOINT_INTERVAL)
+        parser.add_argument(
+            "--checkpoint-interval", type=positive_count, default=settings.CHECKPOINT_INTERVAL
+        )
         parser.add_argument("--workers", type=positive_count, default=settings.STOCKPROOF_WORKERS)
         parser.add_argument("--detach", action="store_true", help="Leave the work to `serve` or `workers`.")
-        parser.add_argument("--new", action="store_true", help="Begin anew though the source has an open session.")
+        parser.add_argument(
+            "--new", action="store_true", help="Begin anew though the source has an open session."
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         path = _checked_source(options["source"], recursive=not options["no_recursive"])
@@ -53,7 +58,9 @@ class Command(StockproofCommand):
         if self.wants_json:
             self.emit("session", session_of(session))
         else:
-            self.say(f"Session {session.pk} waits for the workers of `manage.py serve` or `manage.py workers`.")
+            self.say(
+                f"Session {session.pk} waits for the workers of `manage.py serve` or `manage.py workers`."
+            )
 
 
 def _checked_source(source: str, *, recursive: bool) -> bytes:
@@ -88,7 +95,9 @@ def _columns(path: bytes, options: dict[str, Any]) -> dict[str, Any]:
         known = ", ".join(Preset.objects.order_by("name").values_list("name", flat=True))
         raise NotFound(f"There is no preset {options['preset']!r}.", hint=f"There are: {known}.")
     return {
-        "name": options["name"] or path_text(Path(path.decode(errors="surrogateescape")).name.encode(errors="surrogateescape")) or "/",
+        "name": options["name"]
+        or path_text(Path(path.decode(errors="surrogateescape")).name.encode(errors="surrogateescape"))
+        or "/",
         "owner": _owner(options["owner"]),
         "source": path_text(path),
         "source_path": path,

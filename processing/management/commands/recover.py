@@ -22,12 +22,16 @@ class Command(StockproofCommand):
         parser.add_argument("session", help="A session's id, the beginning of it, or `latest`.")
         parser.add_argument("--option", choices=[CONTINUE], default=CONTINUE)
         parser.add_argument("--yes", action="store_true", help="Do not ask.")
-        parser.add_argument("--wait", action="store_true", help="Go on to the session's end, with own workers.")
+        parser.add_argument(
+            "--wait", action="store_true", help="Go on to the session's end, with own workers."
+        )
         parser.add_argument("--workers", type=positive_count, default=settings.STOCKPROOF_WORKERS)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         session = self.session_named(options["session"])
-        self.confirm(f"Continue session {session.pk} ({session.name}, {session.status.value})?", yes=options["yes"])
+        self.confirm(
+            f"Continue session {session.pk} ({session.name}, {session.status.value})?", yes=options["yes"]
+        )
         parent = new_parent(options["workers"]) if options["wait"] else None
         register = None if parent is None else parent.register
         recovered = execute_continue(session, by=acting_person(), register=register)

@@ -1,0 +1,74 @@
+"""`serve`: the pages and the workers under one parent."""
+
+import os
+from argparse import ArgumentParser, ArgumentTypeError
+from typing import Any
+
+from django.conf import settings
+
+from processing.management.arguments import positive_count
+from processing.management.base import StockproofCommand
+from processing.management.commands.workers import end_served
+from processing.management.failures import Misconfigured
+from processing.management.first_user import FIRST_USERNAME, make_first_user
+from processing.parent import Child, Parent
+from recovery import detection
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PORT_MAX = 65_535
+
+
+def bind_address(text: str) -> tuple[str, int]:
+    """Read HOST:PORT, or a port alone."""
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or not 0 < int(port) <= PORT_MAX:
+        raise ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+class Command(StockproofCommand):
+    help = "Serve the pages and work for all sessions until SIGTERM or Ctrl-C."
+    example = "serve --bind 127.0.0.1:8000"
+    migrates_own_sqlite = True
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--bind", type=bind_address, default=("127.0.0.1", 8000), metavar="HOST:PORT")
+        parser.add_argument("--workers", type=positive_count, default=settings.STOCKPROOF_WORKERS)
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        host, port = options["bind"]
+        served = "loopback" if host in LOOPBACK else "public"
+        if served == "public":
+            _refuse_open_doors()
+        self._tell_address(host, port)
+        parent = Parent(workers=options["workers"], look=lambda row: detection.look(row))
+        parent.register()
+        arguments = ["-m", "config.web", host, str(port), str(os.getpid())]
+        parent.add_child(Child(arguments, {"STOCKPROOF_SERVED": served}))
+        parent.run(is_over=lambda: False)
+        end_served(parent)
+
+    def _tell_address(self, host: str, port: int) -> None:
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+        password = make_first_user()
+        if self.wants_json:
+            user = None if password is None else FIRST_USERNAME
+            self.emit("serving", {"address": address, "user": user, "password": password})
+            return
+        self.say(f"Stockproof is at {address}")
+        if password is not None:
+            self.say(f"Sign in as {FIRST_USERNAME} with the one-time password {password}")
+
+
+def _refuse_open_doors() -> None:
+    """Beyond this machine, a key must be the operator's own and the folders that sessions may read named."""
+    if not settings.SECRET_KEY_IS_GIVEN:
+        raise Misconfigured(
+            "Serving beyond this machine needs a SECRET_KEY of your own.", hint="Set SECRET_KEY."
+        )
+    if not settings.STOCKPROOF_SOURCE_ROOTS:
+        raise Misconfigured(
+            "Serving beyond this machine needs the folders that sessions may read.",
+            hint="Set STOCKPROOF_SOURCE_ROOTS.",
+        )
