@@ -144,13 +144,11 @@ def _is_poison(batch: Batch, position: int, flight: Flight, exit_code: int | Non
     entry = batch.suspects.setdefault(str(position), {"deaths": 0, "blamed": 0, "kills_alone": 0})
     entry["deaths"] += 1
     by_photo = exit_code is not None and (exit_code > 0 or -exit_code in PHOTO_SIGNALS)
-    entry["blamed"] += by_photo
-    entry["kills_alone"] += flight.alone and not by_photo
-    if not flight.alone:
-        return False
-    return (by_photo and entry["blamed"] >= BLAMED_DEATHS_MAX) or entry[
-        "kills_alone"
-    ] >= UNEXPLAINED_KILLS_MAX
+    entry["blamed"] += int(by_photo)
+    entry["kills_alone"] += int(flight.alone and not by_photo)
+    blamed_enough = by_photo and entry["blamed"] >= BLAMED_DEATHS_MAX
+    killed_enough = entry["kills_alone"] >= UNEXPLAINED_KILLS_MAX
+    return flight.alone and bool(blamed_enough or killed_enough)
 
 
 def quarantine_row(batch: Batch, photo: Photo, exit_code: int | None) -> ImageResult:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from django.conf import settings
 from django.db import connection
@@ -79,7 +79,7 @@ class Parent:
     """One parent: its row, its cluster, its sweeps, and what the signals asked for."""
 
     def __init__(
-        self, *, workers: int, look: Callable[[Worker], object], queue_name: str = queue.SHARED_QUEUE
+        self, *, workers: int, look: Callable[[Worker], None], queue_name: str = queue.SHARED_QUEUE
     ) -> None:
         self._workers = workers
         self._look = look
@@ -88,7 +88,7 @@ class Parent:
         self.signal_count = 0
         self.last_signal = 0
         self.is_broken = False
-        self._progress: list[object] = []
+        self._progress: Sequence[object] = []
         self._deaths_before = 0
         self._children: list[Child] = []
 
@@ -156,7 +156,7 @@ class Parent:
     def _begin(self, row: Worker) -> None:
         arguments = [row.token, self._queue_name, str(self._workers), str(os.getpid())]
         self._children.insert(0, Child(["-m", "processing.cluster", *arguments]))
-        self.presence.start_beating(lambda: self._look(row) and None)
+        self.presence.start_beating(lambda: self._look(row))
 
     def _break_crash_loop(self) -> None:
         """Fail what this parent serves when its workers die again and again without progress (design §3)."""

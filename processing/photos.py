@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from processing.analysis.decode import Limits
-from processing.analysis.pipeline import Measured
+from processing.analysis.records import Measured
 from processing.analysis.verdict import Reason, judge
 from processing.models import Batch, ImageResult
 from processing.models.batch import Photo

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import close_old_connections, connections
 from django_q.brokers.orm import ORM
 from django_q.models import OrmQ
@@ -34,13 +33,14 @@ PRIVATE_PREFIX = "private:"
 LANE_TASK = "processing.tasks.run_lane"
 STOP = "STOP"
 TICK_S = 0.1
+POLL_S = 0.2
 QUICK_DEATH_S = 2.0
 QUICK_DEATHS_MAX = 5
 TROUBLE_S_MAX = 10.0
 CLUSTER_BROKEN_EXIT = 70
 
 
-class LaneBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
+class LaneBroker(ORM):
     """The queue in the database, oldest message first. Taking one deletes it: doubled or lost, it is only a call."""
 
     def dequeue(self) -> list[tuple[int, str]]:
@@ -48,7 +48,7 @@ class LaneBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
         for row in self.get_connection().filter(key=self.list_key).order_by("pk")[:1]:
             if self.get_connection().filter(pk=row.pk).delete()[0]:
                 return [(row.pk, row.payload)]
-        time.sleep(settings.Q_CLUSTER["poll"])
+        time.sleep(POLL_S)
         return []
 
 

@@ -237,11 +237,11 @@ class PhotoRun:
             try:
                 return read_photo(self.folder, photo)
             except OSError as error:
-                last = error
                 self.work.presence.recorder.note(last_error=str(error))
-                if attempt + 1 < SOURCE_TRIES_MAX and self.work.may_go_on():
-                    time.sleep(min(0.2 * 2**attempt, WAIT_S_MAX))
-        raise SourceGone(f"The source cannot be read: {last}. Mend it, then recover the session.") from last
+                if attempt + 1 == SOURCE_TRIES_MAX or not self.work.may_go_on():
+                    raise SourceGone(self.folder.root, str(error.strerror)) from error
+                time.sleep(min(0.2 * 2**attempt, WAIT_S_MAX))
+        raise RuntimeError("SOURCE_TRIES_MAX must be at least 1.")
 
     def _make_room(self, group: Sequence[Photo], *, alone: bool) -> None:
         """Out of memory: halve what is in flight; one photo alone ends the process, which counts against it."""

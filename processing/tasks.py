@@ -40,14 +40,18 @@ def labor(parent_id: int, queue_name: str) -> None:
     global _queue_name
     _queue_name = queue_name
     parent = Worker.objects.get(pk=parent_id)
-    stop = signal.SIGTERM
     while True:
         presence = _come_alive(parent)
-        signal.signal(stop, lambda _signum, _frame, one=presence: one.draining.set())
-        queue.work_off(queue_name, lambda one=presence: one.wants_to_stop)
-        presence.end()
+        _live(presence, queue_name)
         if presence.draining.is_set() or not Worker.objects.living().filter(pk=parent_id).exists():
             return
+
+
+def _live(presence: Presence, queue_name: str) -> None:
+    """Take calls until a stop is wanted."""
+    signal.signal(signal.SIGTERM, lambda _signum, _frame: presence.draining.set())
+    queue.work_off(queue_name, lambda: presence.wants_to_stop)
+    presence.end()
 
 
 def _come_alive(parent: Worker) -> Presence:
@@ -55,7 +59,7 @@ def _come_alive(parent: Worker) -> Presence:
     presence = Presence()
     presence.register(parent=parent, device=settings.STOCKPROOF_DEVICE)
     watch = Watch()
-    presence.start_beating(lambda: detection.look(presence.row, watch) and None)
+    presence.start_beating(lambda: detection.look(presence.row, watch))
     _presence = presence
     return presence
 

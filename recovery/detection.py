@@ -1,6 +1,7 @@
 """Looking: who is dead is buried first, then anything else is read or begun."""
 
 from typing import Any
+from uuid import UUID
 
 from processing import burial
 from processing.burial import Burial
@@ -12,12 +13,10 @@ from recovery.models import Crash
 _watch = Watch()
 
 
-def look(own: Worker | None = None, watch: Watch = _watch) -> int:
-    """Bury every dead process that can be proven dead, and record the crash; give how many."""
-    buried = 0
+def look(own: Worker | None = None, watch: Watch = _watch) -> None:
+    """Bury every dead process that can be proven dead, each with its Crash."""
     for worker in watch.find_dead(own):
-        buried += bury(worker)
-    return buried
+        bury(worker)
 
 
 def bury(worker: Worker, exit_code: int | None = None) -> bool:
@@ -27,8 +26,8 @@ def bury(worker: Worker, exit_code: int | None = None) -> bool:
 
 def record_crash(burial: Burial) -> None:
     """Write down a death: a row for each session that it touched, or one of the process alone."""
-    sessions = sorted({*burial.interrupted, *burial.touched}) or [burial.worker.serves_id]
-    for session_id in sessions:
+    sessions: list[UUID | None] = sorted({*burial.interrupted, *burial.touched})
+    for session_id in sessions or [burial.worker.serves_id]:
         Crash.objects.create(
             session_id=session_id,
             worker=burial.worker,
@@ -58,7 +57,7 @@ def crash_of(crash: Crash) -> dict[str, Any]:
     """Give the published crash."""
     return {
         "crash": str(crash.pk),
-        "session": None if crash.session_id is None else str(crash.session_id),
+        "session": str(crash.session_id) if crash.session_id else None,
         "crash_type": crash.crash_type,
         "confidence": max(crash.probabilities.values(), default=0.0),
         "probabilities": crash.probabilities,
@@ -70,7 +69,8 @@ def crash_of(crash: Crash) -> dict[str, Any]:
 
 
 def _can_recover(crash: Crash) -> bool:
-    return ProcessingSession.objects.interrupted().filter(pk=crash.session_id).exists()
+    interrupted = ProcessingSession.objects.interrupted()
+    return crash.session_id is not None and interrupted.filter(pk=crash.session_id).exists()
 
 
 def last_crash_of(session: ProcessingSession) -> Crash | None:
