@@ -1,7 +1,6 @@
 """Looking: who is dead is buried first, then anything else is read or begun."""
 
-from typing import Any
-from uuid import UUID
+from typing import TYPE_CHECKING, Any
 
 from processing import burial
 from processing.burial import Burial
@@ -9,6 +8,9 @@ from processing.models import ProcessingSession, Worker
 from processing.worker import Watch
 from recovery import checkpoints
 from recovery.models import Crash
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 _watch = Watch()
 
