@@ -1,20 +1,20 @@
 """`process SOURCE`: a folder of photos from the first name to the last verdict."""
 
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 
+from processing.creation import NoPhotos, Unknown, Wish, owner_named, source_with_photos, unfinished_of
 from processing.management.arguments import plain_text, positive_count
 from processing.management.attendance import attend, new_parent
 from processing.management.base import StockproofCommand
 from processing.management.failures import Held, NotFound
-from processing.models import Preset, ProcessingSession
+from processing.models import ProcessingSession
 from processing.models.preset import DEFAULT_PRESET
 from processing.progress import session_of
-from processing.sources import Folder, SourceRefused, check_source, path_text
+from processing.sources import SourceRefused
+from processing.states import Status
 
 
 class Command(StockproofCommand):
@@ -42,10 +42,7 @@ class Command(StockproofCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        path = _checked_source(options["source"], recursive=not options["no_recursive"])
-        if not options["new"]:
-            _refuse_second(path)
-        columns = _columns(path, options)
+        columns = _columns(options)
         if options["detach"]:
             self._announce(ProcessingSession.start(**columns))
             return
@@ -63,59 +60,34 @@ class Command(StockproofCommand):
             )
 
 
-def _checked_source(source: str, *, recursive: bool) -> bytes:
-    """Refuse, before anything is created, a source that nothing can come of."""
+def _columns(options: dict[str, Any]) -> dict[str, Any]:
+    """Check everything that was asked for, before anything is created."""
+    recursive = not options["no_recursive"]
     try:
-        path = check_source(source, settings.STOCKPROOF_SOURCE_ROOTS)
-    except SourceRefused as error:
-        raise NotFound(str(error)) from error
-    folder = Folder(path, recursive=recursive, left_out=(bytes(settings.STOCKPROOF_VAR),))
-    if not folder.has_photo():
-        raise NotFound(
-            f"There is no photo in {path_text(path)}.",
-            hint="Photos end in jpg, png, tif, webp, heic or avif, and are not hidden.",
+        path = source_with_photos(options["source"], recursive=recursive)
+        wish = Wish(
+            source=path,
+            name=options["name"],
+            recursive=recursive,
+            preset=options["preset"],
+            batch_size=options["batch_size"],
+            checkpoint_interval=options["checkpoint_interval"],
+            owner=owner_named(options["owner"]),
         )
-    return path
+        columns = wish.columns()
+    except (SourceRefused, NoPhotos, Unknown) as error:
+        raise NotFound(str(error)) from error
+    if not options["new"]:
+        _refuse_second(path)
+    return columns
 
 
 def _refuse_second(path: bytes) -> None:
-    unfinished = ProcessingSession.objects.unfinished().filter(source_path=path).newest_first().first()
+    unfinished = unfinished_of(path)
     if unfinished is not None:
-        verb = "resume" if unfinished.status.value == "paused" else "recover"
+        verb = "resume" if unfinished.status == Status.PAUSED else "recover"
         raise Held(
             f"Session {unfinished.pk} of this source is {unfinished.status.value}.",
             hint=f"`manage.py {verb} {unfinished.pk} --wait` goes on; --new begins another one.",
             session=unfinished.pk,
         )
-
-
-def _columns(path: bytes, options: dict[str, Any]) -> dict[str, Any]:
-    preset = Preset.objects.filter(name=options["preset"]).first()
-    if preset is None:
-        known = ", ".join(Preset.objects.order_by("name").values_list("name", flat=True))
-        raise NotFound(f"There is no preset {options['preset']!r}.", hint=f"There are: {known}.")
-    return {
-        "name": options["name"]
-        or path_text(Path(path.decode(errors="surrogateescape")).name.encode(errors="surrogateescape"))
-        or "/",
-        "owner": _owner(options["owner"]),
-        "source": path_text(path),
-        "source_path": path,
-        "recursive": not options["no_recursive"],
-        "preset_name": preset.name,
-        "preset": preset.rules,
-        "batch_size": options["batch_size"],
-        "checkpoint_interval": options["checkpoint_interval"],
-    }
-
-
-def _owner(name: str) -> Any:
-    """Find the owner: the user of that name, else the only user there is, else none."""
-    users = get_user_model().objects.order_by("pk")
-    if name:
-        owner = users.filter(username=name).first()
-        if owner is None:
-            raise NotFound(f"There is no user {name!r}.")
-        return owner
-    only = list(users[:2])
-    return only[0] if len(only) == 1 else None
