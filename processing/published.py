@@ -9,7 +9,7 @@ from processing.states import Relation, Verdict
 # Rows read at once: a page is one short query, so that a reader who stops half way holds nothing open.
 PAGE_ROWS = 2000
 # The preset's limit for compare, in differing bits of two fingerprints.
-SIMILARITY_RULE = "similar_bits_max"
+SIMILARITY_RULE = "similar_distance_max"
 
 
 def text_of_path(path: bytes) -> str:
