@@ -38,8 +38,8 @@ def _open_counts(sessions: Sequence[ProcessingSession]) -> dict[UUID, dict[str, 
         session__in=sessions, processed__gt=0, status__in=(BatchStatus.QUEUED, BatchStatus.LEASED)
     )
     sums = {f"{name}_sum": Sum(name) for name in COUNTERS}
-    rows = batches.order_by().values("session_id").annotate(**sums)
-    return {row["session_id"]: {name: row[f"{name}_sum"] for name in COUNTERS} for row in rows}
+    rows = batches.order_by().values("session_id").annotate(**sums).values_list("session_id", *sums)
+    return {session_id: dict(zip(COUNTERS, counts, strict=True)) for session_id, *counts in rows}
 
 
 def _rates_per_s(sessions: Sequence[ProcessingSession]) -> dict[UUID, float]:
@@ -48,7 +48,7 @@ def _rates_per_s(sessions: Sequence[ProcessingSession]) -> dict[UUID, float]:
     workers = Worker.objects.living().filter(lane_session__in=working).order_by("pk")
     rates: dict[UUID, float] = {}
     for session_id, telemetry in workers.values_list("lane_session_id", "telemetry"):
-        if session_id is not None and telemetry.get("rate_per_s"):
+        if telemetry.get("rate_per_s"):
             rates[session_id] = rates.get(session_id, 0.0) + float(telemetry["rate_per_s"])
     return {session_id: round(rate_per_s, 2) for session_id, rate_per_s in rates.items()}
 

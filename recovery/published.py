@@ -30,7 +30,7 @@ def checkpoint_of(checkpoint: Checkpoint) -> dict[str, Any]:
 def is_intact(checkpoint: Checkpoint) -> bool:
     """Say whether the state can be read."""
     try:
-        unpack_state(checkpoint.session_state)
+        unpack_state(bytes(checkpoint.session_state))
     except ValueError:
         return False
     return True

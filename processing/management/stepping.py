@@ -1,9 +1,8 @@
 """Commands that take one step of one session and say so."""
 
 import time
+from argparse import ArgumentParser
 from typing import Any, ClassVar
-
-from django.core.management.base import CommandParser
 
 from processing.management.arguments import plain_text
 from processing.management.base import StockproofCommand, acting_person
@@ -20,7 +19,7 @@ class HoldCommand(StockproofCommand):
     step_name: ClassVar[str]
     done: ClassVar[str]
 
-    def add_arguments(self, parser: CommandParser) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the session, the reason and the wait."""
         super().add_arguments(parser)
         parser.add_argument("session", metavar="ID", help="Its id, a unique prefix of it, or latest.")

@@ -2,11 +2,10 @@
 
 import csv
 import json
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from io import StringIO
 from typing import Any
-
-from django.core.management.base import CommandParser
 
 from processing.management.arguments import plain_text
 from processing.management.base import StockproofCommand
@@ -27,7 +26,7 @@ COLUMNS = (
     "override",
 )
 # A spreadsheet takes a cell that begins with one of these for a formula (OWASP, CSV injection).
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 class Command(StockproofCommand):
@@ -36,7 +35,7 @@ class Command(StockproofCommand):
     help = "Print the verdicts of a session, one photo per line, in order of position."
     example = "results latest --verdict rejected --format csv > rejected.csv"
 
-    def add_arguments(self, parser: CommandParser) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the session, the filters and the format."""
         super().add_arguments(parser)
         parser.add_argument("session", metavar="ID", help="Its id, a unique prefix of it, or latest.")

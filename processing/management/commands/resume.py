@@ -1,8 +1,7 @@
 """`resume`: lift a pause."""
 
+from argparse import ArgumentParser
 from typing import Any
-
-from django.core.management.base import CommandParser
 
 from processing.management.base import StockproofCommand
 from processing.management.stepping import tell_step
@@ -14,7 +13,7 @@ class Command(StockproofCommand):
     help = "Lift a pause: workers take the session's work again."
     example = "resume latest"
 
-    def add_arguments(self, parser: CommandParser) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the session."""
         super().add_arguments(parser)
         parser.add_argument("session", metavar="ID", help="Its id, a unique prefix of it, or latest.")

@@ -1,9 +1,8 @@
 """`session`: one session, now or for as long as it lives, or what its scan left out."""
 
 import time
+from argparse import ArgumentParser
 from typing import Any
-
-from django.core.management.base import CommandParser
 
 from processing.management.base import StockproofCommand
 from processing.management.lines import status_text, whole_session
@@ -22,7 +21,7 @@ class Command(StockproofCommand):
     help = "Show one session: status, counts, rate, time left, workers, last crash."
     example = "session latest --watch"
 
-    def add_arguments(self, parser: CommandParser) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the session and what to show of it."""
         super().add_arguments(parser)
         parser.add_argument("session", metavar="ID", help="Its id, a unique prefix of it, or latest.")

@@ -1,10 +1,9 @@
 """`sessions`: the list of sessions, the newest first."""
 
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
-
-from django.core.management.base import CommandParser
 
 from processing.management.arguments import positive_count
 from processing.management.base import StockproofCommand
@@ -24,13 +23,13 @@ class Command(StockproofCommand):
     help = "List the sessions, the newest first."
     example = "sessions --status interrupted"
 
-    def add_arguments(self, parser: CommandParser) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the filter and the limit."""
         super().add_arguments(parser)
         parser.add_argument("--status", choices=Status.values, help="Only sessions with this status.")
         parser.add_argument("--limit", type=positive_count, metavar="N", help="At most this many.")
 
-    def handle(self, *, status: str | None, limit: int | None, **options: Any) -> None:
+    def handle(self, *, status: str | None, limit: int | None, **_options: Any) -> None:
         """Print the list."""
         found = list_sessions(status, limit)
         if self.wants_json:

@@ -1,8 +1,7 @@
 """`checkpoints`: the checkpoints of a session, the newest first."""
 
+from argparse import ArgumentParser
 from typing import Any
-
-from django.core.management.base import CommandParser
 
 from processing.management.arguments import positive_count
 from processing.management.base import StockproofCommand
@@ -25,7 +24,7 @@ class Command(StockproofCommand):
     help = "List a session's checkpoints, the newest first."
     example = "checkpoints latest --limit 5"
 
-    def add_arguments(self, parser: CommandParser) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the session and the limit."""
         super().add_arguments(parser)
         parser.add_argument("session", metavar="ID", help="Its id, a unique prefix of it, or latest.")
