@@ -9,6 +9,7 @@ from typing import Any
 
 from processing.management.arguments import plain_text
 from processing.management.base import StockproofCommand
+from processing.management.tables import printable
 from processing.published import images_of
 from processing.states import Verdict
 
@@ -26,7 +27,8 @@ COLUMNS = (
     "override",
 )
 # A spreadsheet takes a cell that begins with one of these for a formula (OWASP, CSV injection).
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# Tabs and line ends, which also count, are spelled out.
+FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 class Command(StockproofCommand):
@@ -77,6 +79,7 @@ def _drain(buffer: StringIO) -> str:
 def _cell(value: object) -> object:
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return f"'{value}"
-    return value
+    if not isinstance(value, str):
+        return value
+    shown = printable(value)
+    return f"'{shown}" if shown.startswith(FORMULA_STARTS) else shown
