@@ -1,12 +1,16 @@
 """What the world is told of a session: the published objects of status, session and worker."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
+from django.db.models import Sum
 from django.db.models.functions import Now
 
-from processing.models import ProcessingSession, Worker
-from processing.states import Status
+from processing.models import Batch, ProcessingSession, Worker
+from processing.models.batch import COUNTERS
+from processing.states import BatchStatus, Status
 
 WORKING = (Status.SCANNING, Status.RUNNING, Status.COMPARING)
 
@@ -18,8 +22,41 @@ def iso(instant: datetime | None) -> str | None:
 
 def status_of(session: ProcessingSession) -> dict[str, Any]:
     """Give the published status of a session; stored counters only, never a COUNT over results."""
-    counts = session.counts()
-    rate_per_s = rate_of(session) if session.status in WORKING else None
+    return statuses_of([session])[0]
+
+
+def statuses_of(sessions: Sequence[ProcessingSession]) -> list[dict[str, Any]]:
+    """Give the published statuses of some sessions, with two queries however many they are."""
+    open_counts = _open_counts(sessions)
+    rates = _rates_per_s(sessions)
+    return [_status(session, open_counts.get(session.pk, {}), rates.get(session.pk)) for session in sessions]
+
+
+def _open_counts(sessions: Sequence[ProcessingSession]) -> dict[UUID, dict[str, int]]:
+    """Sum, by session, the counters of the batches that the session's own counters do not hold yet."""
+    batches = Batch.objects.filter(
+        session__in=sessions, processed__gt=0, status__in=(BatchStatus.QUEUED, BatchStatus.LEASED)
+    )
+    sums = {f"{name}_sum": Sum(name) for name in COUNTERS}
+    rows = batches.order_by().values("session_id").annotate(**sums).values_list("session_id", *sums)
+    return {session_id: dict(zip(COUNTERS, counts, strict=True)) for session_id, *counts in rows}
+
+
+def _rates_per_s(sessions: Sequence[ProcessingSession]) -> dict[UUID, float]:
+    """Sum, by session that is worked on, what its living workers say of their pace, in photos per second."""
+    working = [session.pk for session in sessions if session.status in WORKING]
+    workers = Worker.objects.living().filter(lane_session__in=working).order_by("pk")
+    rates: dict[UUID, float] = {}
+    for session_id, telemetry in workers.values_list("lane_session_id", "telemetry"):
+        if telemetry.get("rate_per_s"):
+            rates[session_id] = rates.get(session_id, 0.0) + float(telemetry["rate_per_s"])
+    return {session_id: round(rate_per_s, 2) for session_id, rate_per_s in rates.items()}
+
+
+def _status(
+    session: ProcessingSession, open_counts: Mapping[str, int], rate_per_s: float | None
+) -> dict[str, Any]:
+    counts = {name: getattr(session, name) + open_counts.get(name, 0) for name in COUNTERS}
     return {
         "session": str(session.pk),
         "status": session.status.value,
@@ -30,34 +67,34 @@ def status_of(session: ProcessingSession) -> dict[str, Any]:
         "failed": counts["unreadable"] + counts["quarantined"],
         "skipped": session.skipped_count,
         "rate_per_s": rate_per_s,
-        "eta_s": _eta_s(session, counts["processed"], rate_per_s),
+        "eta_s": _eta_s(session.total, counts["processed"], rate_per_s),
     }
 
 
-def rate_of(session: ProcessingSession) -> float | None:
-    """Sum what the living workers of a session say of their pace, in photos per second; None: not known."""
-    rates = [
-        worker.telemetry.get("rate_per_s")
-        for worker in Worker.objects.living().filter(lane_session=session).order_by("pk")
-    ]
-    known = [float(rate) for rate in rates if rate]
-    return round(sum(known), 2) if known else None
-
-
-def _eta_s(session: ProcessingSession, processed: int, rate_per_s: float | None) -> float | None:
-    if session.total is None or not rate_per_s:
+def _eta_s(total: int | None, processed: int, rate_per_s: float | None) -> float | None:
+    if total is None or not rate_per_s:
         return None
-    return round((session.total - processed) / rate_per_s, 1)
+    return round((total - processed) / rate_per_s, 1)
 
 
 def session_of(session: ProcessingSession) -> dict[str, Any]:
     """Give the published session without its workers and its last crash."""
-    return status_of(session) | {
-        "name": session.name,
-        "source": session.source,
-        "preset": session.preset_name,
-        "created_at": iso(session.created_at),
-    }
+    return sessions_of([session])[0]
+
+
+def sessions_of(sessions: Sequence[ProcessingSession]) -> list[dict[str, Any]]:
+    """Give the published sessions, without workers and last crash; two queries however many they are."""
+    statuses = statuses_of(sessions)
+    return [
+        status
+        | {
+            "name": session.name,
+            "source": session.source,
+            "preset": session.preset_name,
+            "created_at": iso(session.created_at),
+        }
+        for session, status in zip(sessions, statuses, strict=True)
+    ]
 
 
 def workers_of(session: ProcessingSession) -> list[dict[str, Any]]:

@@ -1,20 +1,16 @@
-"""One photo as the world is told of it: the published image object, and the text of a path."""
+"""One photo as the world is told of it, and what a scan left out."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from processing.models import ImageResult, ProcessingSession, SkippedEntry
+from processing.sources import path_text
 from processing.states import Relation, Verdict
 
 # Rows read at once: a page is one short query, so that a reader who stops half way holds nothing open.
 PAGE_ROWS = 2000
 # The preset's limit for compare, in differing bits of two fingerprints.
-SIMILARITY_RULE = "similar_bits_max"
-
-
-def text_of_path(path: bytes) -> str:
-    """Write a path's bytes as text; those that are not UTF-8 appear as \\xNN."""
-    return bytes(path).decode("utf-8", "backslashreplace")
+SIMILARITY_RULE = "similar_distance_max"
 
 
 def verdict_of(result: ImageResult) -> str:
@@ -45,7 +41,7 @@ def image_of(result: ImageResult, rules: Mapping[str, Any]) -> dict[str, Any]:
     """
     return {
         "position": result.position,
-        "path": text_of_path(result.path),
+        "path": path_text(bytes(result.path)),
         "sha256": result.sha256 or None,
         "bytes": result.size_bytes,
         "width_px": result.width_px,
@@ -77,5 +73,5 @@ def skipped_of(session: ProcessingSession) -> Iterator[dict[str, Any]]:
     entries = SkippedEntry.objects.filter(session=session).order_by("pk")
     newest = 0
     while page := list(entries.filter(pk__gt=newest)[:PAGE_ROWS]):
-        yield from ({"path": text_of_path(entry.path), "reason": str(entry.reason)} for entry in page)
+        yield from ({"path": path_text(bytes(entry.path)), "reason": str(entry.reason)} for entry in page)
         newest = page[-1].pk

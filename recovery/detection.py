@@ -1,16 +1,18 @@
 """Looking: who is dead is buried first, then anything else is read or begun."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db.models import OuterRef, Subquery
 
 from processing import burial
 from processing.burial import Burial
 from processing.models import ProcessingSession, Worker
+from processing.states import Status
 from processing.worker import Watch
 from recovery import checkpoints
 from recovery.models import Crash
-
-if TYPE_CHECKING:
-    from uuid import UUID
 
 _watch = Watch()
 
@@ -71,10 +73,18 @@ def crash_of(crash: Crash) -> dict[str, Any]:
 
 
 def _can_recover(crash: Crash) -> bool:
-    interrupted = ProcessingSession.objects.interrupted()
-    return crash.session_id is not None and interrupted.filter(pk=crash.session_id).exists()
+    return crash.session is not None and crash.session.status == Status.INTERRUPTED
 
 
 def last_crash_of(session: ProcessingSession) -> Crash | None:
     """Give the newest crash of a session."""
-    return Crash.objects.filter(session=session).order_by("-detected_at", "-pk").first()
+    return last_crashes_of([session]).get(session.pk)
+
+
+def last_crashes_of(sessions: Sequence[ProcessingSession]) -> dict[UUID, Crash]:
+    """Give, by session, the newest crash; one query however many the sessions are."""
+    newest = (
+        Crash.objects.filter(session=OuterRef("session")).order_by("-detected_at", "-pk").values("pk")[:1]
+    )
+    crashes = Crash.objects.filter(session__in=sessions, pk=Subquery(newest)).select_related("session")
+    return {crash.session_id: crash for crash in crashes.order_by("pk") if crash.session_id is not None}

@@ -71,7 +71,9 @@ class StockproofCommand(BaseCommand):
         try:
             super().run_from_argv(argv)
         except CommandError as error:
-            self._tell(WrongUsage(str(error).removeprefix("Error: "), hint=f"See `{argv[1]} --help`."))
+            self._tell_failure(
+                WrongUsage(str(error).removeprefix("Error: "), hint=f"See `{argv[1]} --help`.")
+            )
             sys.exit(WrongUsage.exit_code)
         except KeyboardInterrupt:
             sys.exit(EXIT_INTERRUPTED)
@@ -89,7 +91,7 @@ class StockproofCommand(BaseCommand):
                 raise failure from error
             if options["traceback"]:
                 self.stderr.write("".join(traceback.format_exception(error)))
-            self._tell(failure)
+            self._tell_failure(failure)
             sys.exit(failure.returncode)
 
     def check_migrations(self) -> None:
@@ -112,7 +114,7 @@ class StockproofCommand(BaseCommand):
 
     def show_table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Print a table for people on stdout."""
-        self._write(table_text(columns, rows, self.stdout))
+        self._write(table_text(columns, rows, is_terminal=self.stdout.isatty()))
 
     def write_raw(self, text: str) -> None:
         """Print text that is formatted already on stdout."""
@@ -144,7 +146,7 @@ class StockproofCommand(BaseCommand):
         except BrokenPipeError as error:
             raise ReaderGone from error
 
-    def _tell(self, failure: CommandFailed) -> None:
+    def _tell_failure(self, failure: CommandFailed) -> None:
         if self.wants_json:
             self.emit("error", failure.published())
             return
@@ -159,7 +161,7 @@ class StockproofCommand(BaseCommand):
         if "--traceback" in sys.argv:
             sys.__excepthook__(kind, error, trace)
         message = f"Something unexpected happened: {kind.__name__}: {first_line(error)}"
-        self._tell(CommandFailed(message, hint="Run it again with --traceback to see where."))
+        self._tell_failure(CommandFailed(message, hint="Run it again with --traceback to see where."))
 
 
 def _speak_utf8() -> None:

@@ -39,10 +39,9 @@ def missing_migrations() -> list[str]:
 
 def is_own_sqlite() -> bool:
     """Say whether the database is the SQLite file that we keep in the state folder."""
-    if connection.vendor != "sqlite" or connection.is_in_memory_db():
-        return False
     own = Path(settings.STOCKPROOF_VAR) / OWN_DATABASE
-    return Path(connection.settings_dict["NAME"]).resolve() == own.resolve()
+    name = str(connection.settings_dict["NAME"])
+    return connection.vendor == "sqlite" and Path(name).resolve() == own.resolve()
 
 
 def require_tables() -> None:

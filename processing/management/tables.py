@@ -1,7 +1,6 @@
 """Tables for people: colored and fitted on a terminal, plain and whole elsewhere."""
 
 from collections.abc import Iterable, Sequence
-from typing import IO
 
 from rich.console import Console
 from rich.table import Table
@@ -18,8 +17,8 @@ def printable(text: object) -> str:
     )
 
 
-def table_text(columns: Sequence[str], rows: Iterable[Sequence[object]], stream: IO[str]) -> str:
-    """Lay a table out for a stream; numbers go to the right. Gives lines without blanks at their ends."""
+def table_text(columns: Sequence[str], rows: Iterable[Sequence[object]], *, is_terminal: bool) -> str:
+    """Lay a table out: numbers to the right, no blanks at a line's end; on a terminal in its width and colors."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     body = [list(row) for row in rows]
     for index, column in enumerate(columns):
@@ -27,8 +26,8 @@ def table_text(columns: Sequence[str], rows: Iterable[Sequence[object]], stream:
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in body:
         table.add_row(*(Text("-" if cell is None else printable(cell)) for cell in row))
-    terminal = stream.isatty()
-    console = Console(file=stream, width=None if terminal else PLAIN_WIDTH, highlight=False, markup=False)
+    width = None if is_terminal else PLAIN_WIDTH
+    console = Console(width=width, force_terminal=is_terminal, highlight=False, markup=False)
     with console.capture() as capture:
         console.print(table)
     return "\n".join(line.rstrip() for line in capture.get().splitlines())

@@ -53,6 +53,14 @@ class SessionQuerySet(models.QuerySet["ProcessingSession"]):
         """Those whose last parent died, and nobody has decided yet."""
         return self.filter(stage__in=states.UNFINISHED, hold=Hold.NONE).exclude(crashed_at=None)
 
+    def with_status(self, status: Status) -> Self:
+        """Those of which the world is told this status."""
+        if status in Hold.values:
+            return self.filter(hold=status.value)
+        if status == Status.INTERRUPTED:
+            return self.interrupted()
+        return self.filter(stage=status.value, hold=Hold.NONE, crashed_at=None)
+
     def newest_first(self) -> Self:
         """Order for lists."""
         return self.order_by("-created_at", "-pk")

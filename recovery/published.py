@@ -1,0 +1,48 @@
+"""Checkpoints as the world is told of them."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from processing.models import ProcessingSession
+from processing.progress import iso
+from recovery.models import Checkpoint, unpack_state
+
+PAGE_CHECKPOINTS = 200
+
+
+def checkpoint_of(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Give the published checkpoint."""
+    return {
+        "checkpoint": str(checkpoint.pk),
+        "session": str(checkpoint.session_id),
+        "checkpoint_type": str(checkpoint.checkpoint_type),
+        "processed_count": checkpoint.processed_count,
+        "current_batch": checkpoint.current_batch,
+        "current_image_index": checkpoint.current_image_index,
+        "bytes": len(checkpoint.session_state),
+        "intact": is_intact(checkpoint),
+        "pinned": checkpoint.pinned,
+        "created_at": iso(checkpoint.created_at),
+    }
+
+
+def is_intact(checkpoint: Checkpoint) -> bool:
+    """Say whether the state can be read."""
+    try:
+        unpack_state(bytes(checkpoint.session_state))
+    except ValueError:
+        return False
+    return True
+
+
+def checkpoints_of(session: ProcessingSession, limit: int | None = None) -> Iterator[dict[str, Any]]:
+    """Give a session's checkpoints, newest first; they are read page by page, so few are in memory at once."""
+    ids = list(Checkpoint.objects.newest_first(session).values_list("pk", flat=True)[:limit])
+    for start in range(0, len(ids), PAGE_CHECKPOINTS):
+        yield from _page(ids[start : start + PAGE_CHECKPOINTS])
+
+
+def _page(ids: list[UUID]) -> Iterator[dict[str, Any]]:
+    by_id = Checkpoint.objects.in_bulk(ids)
+    yield from (checkpoint_of(by_id[pk]) for pk in ids if pk in by_id)
