@@ -90,7 +90,7 @@ def bury(worker: Worker, *, on_crash: OnCrash, seal: Seal, exit_code: int | None
 def _lock_served(worker: Worker) -> list[ProcessingSession]:
     """Lock every unfinished session that the dead one served, in the order of their keys (design §3)."""
     serves = (worker.parent or worker).serves_id
-    unfinished = ProcessingSession.objects.unfinished().select_for_update()
+    unfinished = ProcessingSession.objects.unfinished().select_for_update(no_key=True)
     return list((unfinished.filter(pk=serves) if serves else unfinished).order_by("pk"))
 
 
@@ -108,7 +108,9 @@ def _requeue(
 ) -> Counter[UUID]:
     """Queue the dead worker's batches again under new fencing numbers; count the verdicts that are discarded."""
     discarded: Counter[UUID] = Counter()
-    for batch in Batch.objects.leased().filter(worker=worker).order_by("pk"):
+    # Locked first: a zombie may give its lease back, or commit, at this moment.
+    held = Batch.objects.leased().filter(worker=worker).select_for_update(no_key=True)
+    for batch in held.order_by("pk"):
         if flight.batch == batch.pk and flight.lease == batch.lease:
             missing = {photo.position for photo in batch.missing()}
             discarded[batch.session_id] += len(missing.intersection(flight.uncommitted))

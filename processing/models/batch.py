@@ -99,12 +99,14 @@ class BatchQuerySet(models.QuerySet["Batch"]):
     def claim(self, session_id: UUID, worker: Worker) -> "Batch | None":
         """Lease the first queued batch of a session, or None: nothing to take, or not now, or not by this one.
 
-        The session's lock orders claims on both databases. test: test_claim_is_refused_when_*.
+        The session's lock orders claims on both databases. test: test_claim_is_refused_when_*,
+        test_claim_takes_nothing_when_a_pause_was_first.
         """
         with transaction.atomic():
             session = _sessions().lock(session_id)
             workable = _sessions().workable().filter(pk=session_id).exists()
-            if not workable or not Worker.objects.living().filter(pk=worker.pk).exists():
+            may_take = Worker.objects.living().serving(session_id).filter(pk=worker.pk)
+            if not workable or not may_take.exists():
                 return None
             batch = self.takeable(session).first()
             if batch is None:

@@ -66,8 +66,12 @@ class SessionQuerySet(models.QuerySet["ProcessingSession"]):
         return self.order_by("-created_at", "-pk")
 
     def lock(self, session_id: UUID) -> "ProcessingSession":
-        """Lock one session's row until the transaction ends; the first lock of all (design §3)."""
-        return self.select_for_update().get(pk=session_id)
+        """Lock one session's row until the transaction ends; the first lock of all (design §3).
+
+        It leaves the key free: a commit inside a batch checks its foreign keys when it ends, and would wait
+        for a recovery that waits for its batch. test: test_recover_takes_the_lease_away_when_a_commit_is_in_the_air.
+        """
+        return self.select_for_update(no_key=True).get(pk=session_id)
 
     def named(self, name: str) -> "ProcessingSession":
         """Find the session that a person means: its id, a unique prefix of it, or `latest`.
@@ -245,7 +249,10 @@ class ProcessingSession(models.Model):
         """
         with transaction.atomic():
             locked = ProcessingSession.objects.lock(self.pk)
-            for batch in Batch.objects.filter(session=locked, status=BatchStatus.LEASED).order_by("number"):
+            # Locked first: a holder may give its lease back at this moment.
+            # Proven by test_recover_goes_on_when_the_holder_gives_its_lease_back_meanwhile.
+            held = Batch.objects.leased().filter(session=locked).select_for_update(no_key=True)
+            for batch in held.order_by("number", "pk"):
                 batch.take_away()
             locked._step("recover", hold_by="", hold_why="", attempt=F("attempt") + 1)  # noqa: SLF001 -- own class
             locked.advance()

@@ -28,8 +28,12 @@ class WorkerQuerySet(models.QuerySet["Worker"]):
         return self.exclude(parent=None)
 
     def serving(self, session_id: object) -> Self:
-        """Those that may take work of a session."""
-        return self.filter(Q(serves=None) | Q(serves=session_id))
+        """Those that may take work of a session: they serve all or this one, and so does their parent.
+
+        test: test_claim_is_refused_when_the_process_serves_another_session.
+        """
+        own = Q(serves=None) | Q(serves=session_id)
+        return self.filter(own, Q(parent__serves=None) | Q(parent__serves=session_id))
 
     def silent(self, timeout_s: float) -> Self:
         """Those whose last beat is older than a time-out, by the database's clock."""
