@@ -17,11 +17,12 @@ GRID_PX = 8
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Luma tiles [TILES_COUNT, 256, 256], chosen ones first; sample [576, 576, 3]; corners [TILES_COUNT, 2] as (x, y)."""
+    """Luma tiles [TILES_COUNT, 256, 256], chosen ones first; sample [576, 576, 3]; corners [TILES_COUNT, 2] as (x, y); size (width, height) as stored."""
 
     tiles: Pixels
     sample: Pixels
     corners: npt.NDArray[np.int64]
+    size_px: tuple[int, int]
 
 
 def cut_frame(pixels: Pixels) -> Cut:
@@ -32,7 +33,7 @@ def cut_frame(pixels: Pixels) -> Cut:
     tiles = np.empty((TILES_COUNT, TILE_PX, TILE_PX), np.uint8)
     for tile, (x, y) in zip(tiles, corners.tolist(), strict=True):
         take_luma(padded[y : y + TILE_PX, x : x + TILE_PX], tile)
-    return Cut(tiles, sample, corners)
+    return Cut(tiles, sample, corners, (pixels.shape[1], pixels.shape[0]))
 
 
 def sample_pixels(pixels: Pixels) -> Pixels:

@@ -1,90 +1,108 @@
-"""The torch part: sums over tiles and samples, in buffers made once."""
+"""The torch part: sums over tiles and over the sample, in buffers made once.
+
+A photo is computed alone and in calls of one fixed shape, whatever batch it came in: neighbors cannot change a bit.
+"""
 
 import torch
 
-from processing.analysis.cutting import SAMPLE_PX, TILE_PX, TILES_COUNT
+from processing.analysis.cutting import CHOSEN_COUNT, SAMPLE_PX, SPREAD_COUNT, TILE_PX
 
 CHUNK_COUNT = 8
-NOISE_BLOCK_PX = 32
-BLOCKS_COUNT = (TILE_PX // NOISE_BLOCK_PX) ** 2
+# (rows, columns) of one step across, down and along both diagonals.
+DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
+LAGS = (2, 4)
+MARGIN_PX = max(LAGS)
+INNER_PX = TILE_PX - 2 * MARGIN_PX
+BLOCK_PX = 32
+BLOCKS_COUNT = (TILE_PX // BLOCK_PX) ** 2
+GRID_PX = 8
 CELLS = 32
 CELL_PX = SAMPLE_PX // CELLS
-LAGS = (1, 2)
-FEATURES = ("mean", "fine_x", "fine_y", "coarse_x", "coarse_y")
-SAMPLE_FEATURES_COUNT = 4 * 256 + CELLS * CELLS
+# Differences above this are edges of the picture, not steps between JPEG blocks.
+STEP_LEVELS = 6.0
 
 
 class Workspace:
-    """Buffers for one photo's arithmetic on one device; every kernel has one fixed shape.
-
-    A photo is computed alone, chunk by chunk, whatever batch it came in: its sums never depend on neighbors.
-    """
+    """Buffers for one photo's arithmetic on one device."""
 
     def __init__(self, device: torch.device) -> None:
-        shape = (CHUNK_COUNT, TILE_PX, TILE_PX)
-        self.luma = torch.empty(shape, dtype=torch.float32, device=device)
-        self.left = torch.empty(shape, dtype=torch.float32, device=device)
-        self.right = torch.empty(shape, dtype=torch.float32, device=device)
-        self.tile_features = torch.zeros((TILES_COUNT, len(FEATURES)), dtype=torch.float32, device=device)
-        self.blocks = torch.zeros((TILES_COUNT, BLOCKS_COUNT), dtype=torch.float32, device=device)
-        self.phases = torch.zeros((TILES_COUNT, 2, 8), dtype=torch.float32, device=device)
+        def empty(*shape: int) -> torch.Tensor:
+            return torch.zeros(shape, dtype=torch.float32, device=device)
+
+        self.luma = empty(CHUNK_COUNT, TILE_PX, TILE_PX)
+        self.scratch = empty(CHUNK_COUNT * TILE_PX * TILE_PX)
+        self.second = empty(CHUNK_COUNT * TILE_PX * TILE_PX // 4)
+        self.details = empty(len(LAGS), len(DIRECTIONS), CHOSEN_COUNT)
+        self.noises = empty(SPREAD_COUNT, BLOCKS_COUNT)
+        self.means = empty(SPREAD_COUNT, BLOCKS_COUNT)
+        self.steps = empty(2, SPREAD_COUNT, GRID_PX)
+
+    def _lend(self, buffer: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+        return buffer[: CHUNK_COUNT * rows * columns].view(CHUNK_COUNT, rows, columns)
 
     def measure_tiles(self, tiles: torch.Tensor) -> torch.Tensor:
-        """Measure luma tiles, uint8 [TILES_COUNT, 256, 256]; gives [TILES_COUNT, features + blocks + 16]."""
-        for start in range(0, TILES_COUNT, CHUNK_COUNT):
+        """Measure luma tiles, uint8 [TILES_COUNT, 256, 256], chosen ones first; gives one float32 vector."""
+        for start in range(0, CHOSEN_COUNT, CHUNK_COUNT):
+            self.luma.copy_(tiles[start : start + CHUNK_COUNT])
+            self._measure_details(slice(start, start + CHUNK_COUNT))
+        for start in range(0, SPREAD_COUNT, CHUNK_COUNT):
+            self.luma.copy_(tiles[CHOSEN_COUNT + start : CHOSEN_COUNT + start + CHUNK_COUNT])
             part = slice(start, start + CHUNK_COUNT)
-            self.luma.copy_(tiles[part])
-            self._focus(part)
-            self._noise(part)
-            self._edges(part)
-        return torch.cat([self.tile_features, self.blocks, self.phases.flatten(1)], dim=1)
+            self._measure_blocks(part)
+            self._measure_steps(part)
+        parts = (self.details, self.noises, self.means, self.steps)
+        return torch.cat([part.flatten() for part in parts])
 
-    def _focus(self, part: slice) -> None:
-        """Mean square of the second difference at lag 1 and 2 in x and y."""
-        features = self.tile_features[part]
-        torch.mean(self.luma, dim=(1, 2), out=features[:, 0])
-        for column, lag in enumerate(LAGS):
-            for axis in (0, 1):
-                view = self.luma if axis == 0 else self.luma.transpose(1, 2)
-                features[:, 1 + 2 * column + axis] = self._second_difference(view, lag)
+    def _measure_details(self, part: slice) -> None:
+        """Mean square of the second difference in four directions, at two lags."""
+        center = self._shift(0, 0)
+        out = self._lend(self.scratch, INNER_PX, INNER_PX)
+        for lag_number, lag in enumerate(LAGS):
+            for number, (down, along) in enumerate(DIRECTIONS):
+                torch.add(self._shift(down * lag, along * lag), self._shift(-down * lag, -along * lag), out=out)
+                out.sub_(center, alpha=2.0).square_()
+                torch.mean(out, dim=(1, 2), out=self.details[lag_number, number, part])
 
-    def _second_difference(self, luma: torch.Tensor, lag: int) -> torch.Tensor:
-        width = TILE_PX - 2 * lag
-        out = self.left[:, :, :width]
-        torch.add(luma[:, :, : -2 * lag], luma[:, :, 2 * lag :], out=out)
-        out.sub_(luma[:, :, lag:-lag], alpha=2.0)
-        return out.square_().mean(dim=(1, 2))
+    def _shift(self, down: int, along: int) -> torch.Tensor:
+        top, left = MARGIN_PX + down, MARGIN_PX + along
+        return self.luma[:, top : top + INNER_PX, left : left + INNER_PX]
 
-    def _noise(self, part: slice) -> None:
-        """Mean absolute diagonal Haar detail of each 32-pixel block: (a - b - c + d) / 2."""
-        even, odd = self.luma[:, 0::2], self.luma[:, 1::2]
-        half = self.left[:, : TILE_PX // 2]
-        torch.sub(even, odd, out=half)
-        detail = self.right[:, : TILE_PX // 2, : TILE_PX // 2]
+    def _measure_blocks(self, part: slice) -> None:
+        """Mean absolute diagonal Haar detail, (a - b - c + d) / 2, and mean, of each 32-pixel block."""
+        half = self._lend(self.scratch, TILE_PX // 2, TILE_PX)
+        torch.sub(self.luma[:, 0::2], self.luma[:, 1::2], out=half)
+        detail = self._lend(self.second, TILE_PX // 2, TILE_PX // 2)
         torch.sub(half[:, :, 0::2], half[:, :, 1::2], out=detail)
-        side = NOISE_BLOCK_PX // 2
-        blocks = detail.abs_().unflatten(1, (-1, side)).unflatten(3, (-1, side))
-        self.blocks[part] = blocks.mean(dim=(2, 4)).flatten(1) / 2
+        self.noises[part] = _mean_blocks(detail.abs_(), BLOCK_PX // 2) / 2
+        self.means[part] = _mean_blocks(self.luma, BLOCK_PX)
 
-    def _edges(self, part: slice) -> None:
-        """Mean absolute first difference for each of the 8 phases of the JPEG grid, in x and y."""
-        for axis in (0, 1):
-            step = self.left[:, :, : TILE_PX - 1] if axis == 0 else self.left[:, : TILE_PX - 1]
-            torch.sub(self.luma.narrow(2 - axis, 1, 255), self.luma.narrow(2 - axis, 0, 255), out=step)
-            sums = step.abs_().sum(dim=1 + axis)
-            padded = torch.nn.functional.pad(sums, (0, 1))
-            self.phases[part, axis] = padded.unflatten(1, (-1, 8)).sum(dim=1) / (255 * 32)
+    def _measure_steps(self, part: slice) -> None:
+        """Sum of small first differences at each of the 8 places of the JPEG grid, across and down."""
+        across = self._lend(self.scratch, TILE_PX, TILE_PX - GRID_PX)
+        torch.sub(self.luma[:, :, 1 : 1 - GRID_PX], self.luma[:, :, :-GRID_PX], out=across)
+        sums = across.abs_().clamp_(max=STEP_LEVELS).sum(dim=1)
+        self.steps[0, part] = sums.unflatten(1, (-1, GRID_PX)).sum(dim=1)
+        down = self._lend(self.scratch, TILE_PX - GRID_PX, TILE_PX)
+        torch.sub(self.luma[:, 1 : 1 - GRID_PX], self.luma[:, :-GRID_PX], out=down)
+        sums = down.abs_().clamp_(max=STEP_LEVELS).sum(dim=2)
+        self.steps[1, part] = sums.unflatten(1, (-1, GRID_PX)).sum(dim=1)
+
+
+def _mean_blocks(values: torch.Tensor, side: int) -> torch.Tensor:
+    return values.unflatten(1, (-1, side)).unflatten(3, (-1, side)).mean(dim=(2, 4)).flatten(1)
 
 
 def measure_sample(sample: torch.Tensor) -> torch.Tensor:
-    """Count an RGB sample, uint8 [576, 576, 3]: histograms of luma, chroma, highest and lowest channel, then cells.
+    """Count an RGB sample, uint8 [576, 576, 3]: histograms of luma, chroma and the middle channel, then cells.
 
-    All of it whole numbers, int64 [SAMPLE_FEATURES_COUNT]; a cell is the sum of luma over 18 x 18 samples.
+    Whole numbers, int64 [3 * 256 + 1024]; chroma is the highest minus the lowest channel, a cell is the sum of
+    luma over 18 x 18 samples.
     """
     red, green, blue = (sample[..., channel].to(torch.int32) for channel in range(3))
     luma = (red * 77 + green * 150 + blue * 29) >> 8
     high = torch.maximum(torch.maximum(red, green), blue)
     low = torch.minimum(torch.minimum(red, green), blue)
-    counts = [torch.bincount(v.flatten(), minlength=256) for v in (luma, high - low, high, low)]
+    middle = red + green + blue - high - low
+    counts = [torch.bincount(values.flatten(), minlength=256) for values in (luma, high - low, middle)]
     cells = luma.unflatten(0, (CELLS, CELL_PX)).unflatten(2, (CELLS, CELL_PX)).sum(dim=(1, 3))
     return torch.cat([*counts, cells.flatten()])

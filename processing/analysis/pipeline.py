@@ -5,12 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from processing.analysis import colors, cutting, devices, findings, kernels
 from processing.analysis.decode import Frame, Limits, decode
 from processing.analysis.fingerprint import fingerprint
 from processing.analysis.records import Facts, Measured, PhotoRefused
+
+Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +58,22 @@ class Pipeline:
         cuts = [one.cut for one in batch if one.cut is not None]
         sums = iter(self._sum(cuts))
         return [
-            Measured(one.sha256, one.facts, {}, b"", one.refusal, one.damage)
-            if one.cut is None
-            else _finish(one, *next(sums))
+            Measured(one.sha256, None, {}, b"", one.refusal)
+            if one.cut is None or one.facts is None
+            else _finish(one, one.facts, one.cut, *next(sums))
             for one in batch
         ]
 
-    def _sum(self, cuts: list[cutting.Cut]) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _sum(self, cuts: list[cutting.Cut]) -> list[tuple[Floats, Counts]]:
         """Move the batch to the device at once, compute photo by photo, and bring the sums back at once."""
         if not cuts:
             return []
         with torch.inference_mode():
             tiles = self._move([cut.tiles for cut in cuts])
             samples = self._move([cut.sample for cut in cuts])
-            tile_sums = torch.stack([self._workspace.measure_tiles(one) for one in tiles]).cpu().numpy()
-            sample_sums = torch.stack([kernels.measure_sample(one) for one in samples]).cpu().numpy()
-        return list(zip(tile_sums.astype(np.float64), sample_sums, strict=True))
+            sums = torch.stack([self._workspace.measure_tiles(one) for one in tiles])
+            counts = torch.stack([kernels.measure_sample(one) for one in samples])
+            return list(zip(sums.cpu().numpy().astype(np.float64), counts.cpu().numpy(), strict=True))
 
     def _move(self, arrays: list[cutting.Pixels]) -> list[torch.Tensor]:
         if self._device.type == "cpu":
@@ -80,14 +84,18 @@ class Pipeline:
 def _cut(frame: Frame) -> cutting.Cut:
     cut = cutting.cut_frame(frame.pixels)
     if frame.icc and frame.facts.color_space not in ("sRGB", "CMYK", "gray"):
-        return cutting.Cut(cut.tiles, colors.to_srgb(cut.sample, frame.icc), cut.corners)
+        return cutting.Cut(cut.tiles, colors.to_srgb(cut.sample, frame.icc), cut.corners, cut.size_px)
     return cut
 
 
-def _finish(one: Prepared, tiles: np.ndarray, sample: np.ndarray) -> Measured:
-    assert one.facts is not None
-    assert one.cut is not None
-    measures = findings.name_measures(tiles, sample, one.facts)
-    cells = sample[1024:].reshape(kernels.CELLS, kernels.CELLS)
-    spots = findings.find_spots(tiles, one.cut)
-    return Measured(one.sha256, one.facts, measures, fingerprint(cells), None, one.damage, spots)
+def _finish(one: Prepared, facts: Facts, cut: cutting.Cut, sums: Floats, counts: Counts) -> Measured:
+    cells = counts[findings.HISTOGRAMS * 256 :].reshape(kernels.CELLS, kernels.CELLS)
+    center = cutting.TILE_PX // 2
+    spots = {
+        code: findings.turn_spot(
+            (int(cut.corners[place, 0]) + center, int(cut.corners[place, 1]) + center), cut.size_px, facts.orientation
+        )
+        for code, place in findings.find_places(sums).items()
+    }
+    measures = findings.name_measures(sums, counts, facts)
+    return Measured(one.sha256, facts, measures, fingerprint(cells), None, one.damage, spots)

@@ -13,7 +13,11 @@ Rules = Mapping[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One line of a preset: which reason it gives when a measure is on the wrong side of its limit."""
+    """One line of a preset: the reason it gives when a measure is on the wrong side of its limit.
+
+    A rule with `instead_of` says more exactly what another rule found: it gives its reason only when that one is
+    broken too, and then alone.
+    """
 
     key: str
     code: str
@@ -21,93 +25,79 @@ class Rule:
     direction: Literal["min", "max", "one_of"]
     unit: str
     sentence: str
-    lowest: float = 0.0
-    highest: float = 1e9
+    highest: float = 1.0
+    instead_of: str = ""
 
 
+# In the order of the reasons of a photo.
 RULES: tuple[Rule, ...] = (
-    Rule("formats", "not_jpeg", "format", "one_of", "", "The file's format is one of these."),
+    Rule("formats", "not_jpeg", "format", "one_of", "", "The file is of one of these formats."),
     Rule("color_spaces", "colour_space", "color_space", "one_of", "", "The color space is one of these."),
+    Rule("min_megapixels", "too_small", "megapixels", "min", "MP", "The photo has at least this size.", 1000),
+    Rule("max_megapixels", "too_large", "megapixels", "max", "MP", "The photo has at most this size.", 1000),
+    Rule("max_bytes", "file_too_big", "bytes_count", "max", "bytes", "The file has at most this size.", 10**10),
+    Rule("focus_min", "out_of_focus", "focus", "min", "", "The sharpest places are sharp at 100 %."),
     Rule(
-        "min_megapixels", "too_small", "megapixels", "min", "MP", "The photo has at least this size.", 0, 1000
+        "steadiness_min",
+        "motion_blur",
+        "steadiness",
+        "min",
+        "",
+        "What is not sharp is so in every direction; less than this and it moved.",
+        instead_of="focus_min",
     ),
-    Rule(
-        "max_megapixels", "too_large", "megapixels", "max", "MP", "The photo has at most this size.", 0, 1000
-    ),
-    Rule("max_bytes", "file_too_big", "bytes_count", "max", "bytes", "The file is not bigger.", 0, 10**10),
-    Rule("focus_min", "out_of_focus", "focus", "min", "", "The sharpest places are sharp at 100 %.", 0, 1),
-    Rule(
-        "noise_max", "noise", "noise", "max", "levels", "The noise in even places stays below this.", 0, 255
-    ),
+    Rule("noise_max", "noise", "noise", "max", "levels", "Even places are grained by at most this.", 255),
     Rule(
         "jpeg_quality_min",
         "compression_artifacts",
         "jpeg_quality",
         "min",
         "",
-        "The JPEG quality is at least this.",
-        0,
+        "The file was saved with at least this JPEG quality.",
         100,
     ),
     Rule(
-        "blockiness_max", "compression_artifacts", "blockiness", "max", "", "JPEG blocks do not show.", 1, 100
-    ),
-    Rule(
-        "highlights_clipped_max",
-        "overexposed",
-        "highlights_clipped",
+        "blockiness_max",
+        "compression_artifacts",
+        "blockiness",
         "max",
-        "share",
-        "No more is burnt out.",
-        0,
-        1,
+        "",
+        "Steps between JPEG blocks stand out by at most this factor.",
+        100,
     ),
+    Rule("burnt_max", "overexposed", "burnt", "max", "share", "At most this share of the photo is burnt out."),
+    Rule("brightest_min", "underexposed", "brightest", "min", "levels", "The brightest parts reach this level.", 255),
+    Rule("contrast_min", "low_contrast", "contrast", "min", "", "Dark and bright are this far apart (Michelson)."),
+    Rule("saturation_max", "oversaturated", "saturation", "max", "levels", "Colors are at most this strong.", 255),
     Rule(
-        "brightest_min",
-        "underexposed",
-        "brightest",
-        "min",
-        "levels",
-        "The brightest parts reach this level.",
-        0,
-        255,
-    ),
-    Rule(
-        "contrast_min",
-        "low_contrast",
-        "contrast",
-        "min",
-        "levels",
-        "Dark and bright are this far apart.",
-        0,
-        255,
-    ),
-    Rule(
-        "saturation_max",
-        "oversaturated",
-        "saturation",
+        "similar_distance_max",
+        "similar",
+        "distance",
         "max",
-        "levels",
-        "The mean color is not stronger.",
-        0,
-        255,
+        "bits",
+        "Photos whose fingerprints differ in at most this are the same picture.",
+        256,
     ),
 )
 BY_KEY = {rule.key: rule for rule in RULES}
+# The compare stage applies this one, when all photos are measured.
+COMPARE_KEY = "similar_distance_max"
 ADOBE_STOCK: dict[str, Value] = {
     "formats": ["JPEG"],
     "color_spaces": ["sRGB"],
     "min_megapixels": 4,
     "max_megapixels": 100,
     "max_bytes": 45_000_000,
-    "focus_min": 0.12,
-    "noise_max": 4.0,
-    "jpeg_quality_min": 40,
-    "blockiness_max": 1.5,
-    "highlights_clipped_max": 0.25,
-    "brightest_min": 150,
-    "contrast_min": 90,
-    "saturation_max": 150,
+    "focus_min": 0.21,
+    "steadiness_min": 0.66,
+    "noise_max": 1.4,
+    "jpeg_quality_min": 45,
+    "blockiness_max": 8,
+    "burnt_max": 0.06,
+    "brightest_min": 145,
+    "contrast_min": 0.5,
+    "saturation_max": 130,
+    "similar_distance_max": 28,
 }
 NOT_JPEG_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".webp", ".heic", ".heif", ".avif"})
 UNREADABLE = frozenset({"unreadable", "truncated"})
@@ -162,26 +152,40 @@ def judge(measured: Measured, rules: Rules) -> Judgement:
         refused = measured.refusal
         verdict = "unreadable" if refused.code in UNREADABLE else "rejected"
         return Judgement(verdict, (Reason(refused.code, refused.measured, refused.limit),))
-    assert measured.facts is not None
+    broken = _find_broken(rules, _known(measured))
     reasons = [Reason("truncated", None, None)] if measured.damage else []
-    for rule in RULES:
-        reason = (
-            _apply(rule, rules[rule.key], measured.facts, measured.measures) if rule.key in rules else None
-        )
-        if reason is not None and reason.code not in {earlier.code for earlier in reasons}:
+    for rule, reason in broken.items():
+        hidden = any(other.instead_of == rule for other in map(BY_KEY.__getitem__, broken))
+        if not hidden and reason.code not in {earlier.code for earlier in reasons}:
             reasons.append(reason)
     return Judgement("rejected" if reasons else "approved", tuple(reasons))
 
 
-def _apply(rule: Rule, limit: Value, facts: Facts, measures: Mapping[str, float]) -> Reason | None:
+def _known(measured: Measured) -> dict[str, float | str]:
+    facts = measured.facts
+    if facts is None:
+        return dict(measured.measures)
+    named = {"format": facts.format, "color_space": facts.color_space}
+    return {**measured.measures, **named, "megapixels": facts.megapixels, "bytes_count": float(facts.bytes_count)}
+
+
+def _find_broken(rules: Rules, known: Mapping[str, float | str]) -> dict[str, Reason]:
+    """Every broken rule by its key, in the order of RULES; a measure that a photo does not have breaks none."""
+    broken: dict[str, Reason] = {}
+    for rule in RULES:
+        if rule.key in rules and rule.measure in known and rule.instead_of in ("", *broken):
+            reason = _apply(rule, rules[rule.key], known[rule.measure])
+            if reason is not None:
+                broken[rule.key] = reason
+    return broken
+
+
+def _apply(rule: Rule, limit: Value, value: float | str) -> Reason | None:
     if isinstance(limit, list):
-        return None if getattr(facts, rule.measure) in limit else Reason(rule.code, None, None)
-    bound, value = (
-        float(limit),
-        float(facts.bytes_count if rule.measure == "bytes_count" else measures[rule.measure]),
-    )
-    broken = value < bound if rule.direction == "min" else value > bound
-    return Reason(rule.code, value, bound) if broken else None
+        return None if value in limit else Reason(rule.code, None, None)
+    bound, number = float(limit), float(value)
+    broken = number < bound if rule.direction == "min" else number > bound
+    return Reason(rule.code, number, bound) if broken else None
 
 
 def certain_refusal(name: str, rules: Rules) -> str | None:
