@@ -1,19 +1,17 @@
 """Carrying a recovery out: here only `continue`, which analyzes every photo without a live row."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import Min
 from django.db.models.functions import Now
 
-from processing.models import Batch, ProcessingSession, Worker
-from processing.models.session import StepRefused
+from processing.models import Batch, ProcessingSession
+from processing.models.session import Register, StepRefused
 from processing.states import BatchKind, BatchStatus
 from recovery.models import Crash, RecoveryAttempt
 
 CONTINUE = "continue"
-Register = Callable[[ProcessingSession], Worker]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +50,7 @@ def execute_continue(
 
 def _refuse_when_served(session: ProcessingSession) -> None:
     """A session that goes on by itself needs no recovery; its own parent or a worker in a lane says so."""
-    living = Worker.objects.living()
-    own = living.parents().filter(serves=session).exists()
-    if session.state.status.value in ("scanning", "running", "comparing") and (
-        own or living.filter(lane_session=session).exists()
-    ):
+    if session.status.value == session.stage and session.is_attended():
         raise StepRefused(session, "recover", "Workers are at it; pause it first.")
 
 

@@ -59,7 +59,9 @@ class Workspace:
         out = self._lend(self.scratch, INNER_PX, INNER_PX)
         for lag_number, lag in enumerate(LAGS):
             for number, (down, along) in enumerate(DIRECTIONS):
-                torch.add(self._shift(down * lag, along * lag), self._shift(-down * lag, -along * lag), out=out)
+                torch.add(
+                    self._shift(down * lag, along * lag), self._shift(-down * lag, -along * lag), out=out
+                )
                 out.sub_(center, alpha=2.0).square_()
                 torch.mean(out, dim=(1, 2), out=self.details[lag_number, number, part])
 

@@ -93,7 +93,9 @@ def _finish(one: Prepared, facts: Facts, cut: cutting.Cut, sums: Floats, counts:
     center = cutting.TILE_PX // 2
     spots = {
         code: findings.turn_spot(
-            (int(cut.corners[place, 0]) + center, int(cut.corners[place, 1]) + center), cut.size_px, facts.orientation
+            (int(cut.corners[place, 0]) + center, int(cut.corners[place, 1]) + center),
+            cut.size_px,
+            facts.orientation,
         )
         for code, place in findings.find_places(sums).items()
     }

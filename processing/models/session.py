@@ -1,7 +1,7 @@
 """A session: one folder of photos on its way from the first name to the last verdict."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -12,11 +12,10 @@ from django.utils.translation import gettext_lazy as _
 
 from processing import states
 from processing.models.batch import COUNTERS, Batch
+from processing.models.worker import Worker
 from processing.states import BatchKind, BatchStatus, Hold, SessionState, Stage, Status
 
-if TYPE_CHECKING:
-    from processing.models.worker import Worker
-
+Register = Callable[["ProcessingSession"], Worker]
 PREFIX_LENGTH_MIN = 4
 LANES_DEFAULT = 64
 
@@ -190,9 +189,7 @@ class ProcessingSession(models.Model):
         return self.status in (Status.COMPLETED, Status.CANCELLED)
 
     @classmethod
-    def start(
-        cls, *, register: "Callable[[ProcessingSession], Worker] | None" = None, **columns: Any
-    ) -> "ProcessingSession":
+    def start(cls, *, register: Register | None = None, **columns: Any) -> "ProcessingSession":
         """Create a session with its scan batch; `register` adds the row of a parent of its own, all in one.
 
         Without that the session would be nobody's for a moment, and another parent would offer it.
@@ -226,9 +223,26 @@ class ProcessingSession(models.Model):
         """Stop handing out work; chunks already in the air still land."""
         self._step("pause", hold_by=by, hold_why=why)
 
-    def resume(self) -> None:
-        """Lift a pause."""
-        self._step("resume", hold_by="", hold_why="", attempt=F("attempt") + 1)
+    def resume(self, register: Register | None = None) -> None:
+        """Lift a pause; `register` adds the row of a parent that serves the session from now on."""
+        with transaction.atomic():
+            self._step("resume", hold_by="", hold_why="", attempt=F("attempt") + 1)
+            if register is not None:
+                register(self)
+
+    def take_up(self, register: Register) -> None:
+        """Give a session that only waits for workers a parent of its own. Raises StepRefused otherwise."""
+        with transaction.atomic():
+            session = ProcessingSession.objects.lock(self.pk)
+            waits = session.status.value == session.stage and not session.is_finished
+            if not waits or session.is_attended():
+                raise StepRefused(session, "wait for its end", "Only a paused or a waiting session can.")
+            register(session)
+
+    def is_attended(self) -> bool:
+        """Whether a parent of its own or a worker in a lane is at it."""
+        own = Q(serves=self.pk, parent=None) | Q(lane_session=self.pk)
+        return Worker.objects.living().filter(own).exists()
 
     def cancel(self, by: str = "", why: str = "") -> None:
         """Give the session up for good; what is committed stays readable."""

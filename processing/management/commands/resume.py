@@ -1,25 +1,45 @@
-"""`resume`: lift a pause."""
+"""`resume`: lift a pause, and with `--wait` go on to the session's end."""
 
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
+
+from processing.management.arguments import positive_count
+from processing.management.attendance import attend, new_parent
 from processing.management.base import StockproofCommand
 from processing.management.stepping import tell_step
+from processing.models import ProcessingSession
+from processing.states import Status
 
 
 class Command(StockproofCommand):
     """Lets a paused session go on."""
 
-    help = "Lift a pause: workers take the session's work again."
-    example = "resume latest"
+    help = "Lift a pause. With --wait, go on to the session's end with own workers, also if it only waits for some."
+    example = "resume latest --wait"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the session."""
         super().add_arguments(parser)
         parser.add_argument("session", metavar="ID", help="Its id, a unique prefix of it, or latest.")
+        parser.add_argument(
+            "--wait", action="store_true", help="Go on to the session's end, with own workers."
+        )
+        parser.add_argument("--workers", type=positive_count, default=settings.STOCKPROOF_WORKERS)
 
-    def handle(self, **options: Any) -> None:
+    def handle(self, *, wait: bool, workers: int, **options: Any) -> None:
         """Lift the pause."""
         session = self.session_named(options["session"])
+        if wait:
+            self._go_on(session, workers)
         session.resume()
         tell_step(self, session, "resumed")
+
+    def _go_on(self, session: ProcessingSession, workers: int) -> None:
+        parent = new_parent(workers)
+        if session.status == Status.PAUSED:
+            session.resume(parent.register)
+        else:
+            session.take_up(parent.register)
+        attend(self, session, parent)
