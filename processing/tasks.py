@@ -3,6 +3,7 @@
 import functools
 import logging
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
@@ -75,11 +76,27 @@ def run_lane(session_id: str, lane: int) -> None:
     except ProcessingSession.DoesNotExist:
         logger.warning("call for an unknown session dropped", extra={"session": session_id})
     except DATABASE_ERRORS as error:
-        connection.close()
         logger.warning("lane ended without the database", extra={"session": session_id, "error": str(error)})
+        _leave_when_possible(_presence)
     except Exception as error:
         logger.exception("lane failed", extra={"session": session_id, "lane": lane})
         _fail_held(_presence, error)
+
+
+def _leave_when_possible(presence: Presence) -> None:
+    """Wait for the database, then give back what the lane held: a lease that nobody works on is never offered."""
+    wait_s = 0.25
+    while not presence.wants_to_stop:
+        try:
+            connection.close()
+            runner.release_leftovers(presence)
+            presence.row.enter_lane(None)
+        except DATABASE_ERRORS as error:
+            logger.warning("waiting for the database", extra={"error": str(error), "wait_s": wait_s})
+            time.sleep(wait_s)
+            wait_s = min(wait_s * 2, runner.WAIT_S_MAX)
+        else:
+            return
 
 
 def _offer_next(session_id: UUID) -> None:
