@@ -75,6 +75,9 @@ def check_databases(databases: Iterable[str] | None = None, **_options: Any) -> 
 
 def _durability_if_reachable(alias: str) -> Messages:
     connection = connections[alias]
+    if connection.settings_dict["OPTIONS"].get("pool"):
+        # It cannot be opened as we open it; check_pool says why.
+        return []
     was_open = connection.connection is not None
     try:
         connection.ensure_connection()

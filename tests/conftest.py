@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from pytest_django.plugin import DjangoDbBlocker
+from pytest_django import DjangoDbBlocker
 
 from tests.databases import Databases, Kind, MigratedDatabase, made_on_demand, missing
 from tests.postgresql import PostgreSQLMissing

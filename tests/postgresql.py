@@ -28,6 +28,7 @@ rm -rf "$FOLDER"
 """
 THROWAWAY = ("fsync=off", "full_page_writes=off")
 DURABLE = ("fsync=on", "synchronous_commit=on")
+INITDB_OPTIONS = ("-U", USER, "-A", "trust", "-E", "UTF8", "-N")
 LIMITS = ("max_connections=100", "shared_buffers=32MB", "log_min_messages=warning")
 
 
@@ -39,37 +40,45 @@ class PostgreSQLMissing(Exception):
 def running(*, fsync: bool = False) -> Iterator[str]:
     """Start a server, yield the URL of its empty database, and stop it.
 
-    Raises PostgreSQLMissing, or CalledProcessError and TimeoutError if it does not start.
+    Raises PostgreSQLMissing, CalledProcessError of initdb, or TimeoutError with the server's log.
     """
     folder = Path(tempfile.mkdtemp(prefix="stockproof-postgresql-"))
-    owner = _unprivileged_owner()
-    # PostgreSQL refuses root, so root's tests start it as somebody harmless.
-    identity = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "FOLDER": str(folder)}
     try:
         binaries = find_binaries(folder)
-        for path in (folder, *folder.rglob("*")) if owner else ():
-            os.chown(path, owner.pw_uid, owner.pw_gid)
-        initdb = [binaries / "initdb", "-D", folder / "data", "-U", USER, "-A", "trust", "-E", "UTF8", "-N"]
-        subprocess.run(initdb, check=True, capture_output=True, env=environment, cwd=folder, **identity)
+        _start(
+            folder, [binaries / "initdb", *INITDB_OPTIONS, "-D", folder / "data"], give_away=True
+        ).communicate()
     except BaseException:
         shutil.rmtree(folder)
         raise
     options = [part for option in (*(DURABLE if fsync else THROWAWAY), *LIMITS) for part in ("-c", option)]
     server = [binaries / "postgres", "-D", folder / "data", "-k", folder, "-h", "", *options]
-    keeper = subprocess.Popen(
-        ["/bin/sh", "-c", KEEPER, "keeper", *server],
-        stdin=subprocess.PIPE,
-        env=environment,
-        cwd=folder,
-        start_new_session=True,
-        **identity,
-    )
+    keeper = _start(folder, ["/bin/sh", "-c", KEEPER, "keeper", *server])
     try:
         _wait_until_ready(folder)
         yield f"postgres://{USER}@/postgres?host={folder}"
     finally:
         keeper.communicate(timeout=STOP_TIMEOUT_S)
+
+
+def _start(folder: Path, command: list[str | Path], *, give_away: bool = False) -> subprocess.Popen[bytes]:
+    """Run a command in the folder. PostgreSQL refuses root, so root's tests run it as somebody harmless."""
+    owner = _unprivileged_owner()
+    uid, gid = (owner.pw_uid, owner.pw_gid) if owner else (None, None)
+    if give_away and uid is not None and gid is not None:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, uid, gid)
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "FOLDER": str(folder)},
+        cwd=folder,
+        start_new_session=True,
+        user=uid,
+        group=gid,
+        extra_groups=[] if owner else None,
+    )
 
 
 def find_binaries(folder: Path) -> Path:
