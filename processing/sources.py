@@ -30,6 +30,11 @@ EMPTY = "it is empty, as a folder is whose disk is not mounted"
 _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
 # What opening answers for a link, a link or file in place of a folder, a socket, a device without a driver.
 _NOT_REGULAR = frozenset((errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.ENODEV))
+_REFUSALS = {
+    errno.ENOENT: "does not exist. Check the path, and that the disk is mounted.",
+    errno.ENOTDIR: "is not a folder. Give the folder that the photos are in.",
+    errno.EACCES: "cannot be read by this user. Give this user the right to list it.",
+}
 _REASONS = {
     stat.S_IFLNK: SkipReason.LINK,
     stat.S_IFIFO: SkipReason.FIFO,
@@ -147,15 +152,10 @@ def _try_listing(real: bytes, asked: bytes) -> None:
     try:
         with os.scandir(real):
             return
-    except FileNotFoundError as error:
-        text, cause = "does not exist. Check the path, and that the disk is mounted.", error
-    except NotADirectoryError as error:
-        text, cause = "is not a folder. Give the folder that the photos are in.", error
-    except PermissionError as error:
-        text, cause = "cannot be read by this user. Give this user the right to list it.", error
     except OSError as error:
-        text, cause = f"cannot be read: {error.strerror}. Check the disk or the network.", error
-    raise SourceRefused(f"The source {path_text(asked)} {text}") from cause
+        other = f"cannot be read: {error.strerror}. Check the disk or the network."
+        text = _REFUSALS.get(error.errno or 0, other)
+        raise SourceRefused(f"The source {path_text(asked)} {text}") from error
 
 
 class Folder:

@@ -1,5 +1,6 @@
 """Folders that tests fill, and acting without the rights of root."""
 
+import ctypes
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,6 +14,9 @@ from processing.sources import Folder, Found
 
 NOBODY = 65534
 SECRET = b"SECRET-OUTSIDE"
+# Of linux/sched.h and linux/mount.h.
+CLONE_NEWNS = 0x20000
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 
 
 def new_source(place: Path) -> Path:
@@ -65,3 +69,19 @@ def as_nobody(folder: Path, act: Callable[[], object]) -> object:
 def open_descriptors() -> int:
     """Count what this process has open."""
     return sum(1 for _ in Path("/dev/fd").iterdir())
+
+
+def mount_inside(folder: Path, place: Path) -> None:
+    """Show a folder at a second place, to this thread alone: the mount ends with the thread.
+
+    Raises OSError where that is not allowed.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    steps = (
+        lambda: libc.unshare(CLONE_NEWNS),
+        lambda: libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None),
+        lambda: libc.mount(os.fsencode(folder), os.fsencode(place), None, MS_BIND, None),
+    )
+    for step in steps:
+        if step():
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
