@@ -1,0 +1,71 @@
+"""The full check after a disturbed run: nothing lost, doubled, different, left behind or wrongly set aside."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from processing.models import ImageResult, ProcessingSession
+from processing.models.batch import COUNTERS
+from processing.published import images_of
+from processing.states import Status
+from tests.crash.studio import Studio, until
+
+LEFTOVER_S = 5.0
+
+
+def images_text(session: ProcessingSession) -> str:
+    """Give what `results --format jsonl` prints."""
+    lines = ({"type": "image", **image} for image in images_of(session))
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+
+
+def fingerprint_folder(folder: Path) -> str:
+    """Give a hash over all names, contents and times of a folder of originals."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        digest.update(f"{path} {content} {path.stat().st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def assert_exact(studio: Studio, expected: str, *, quarantined: Iterable[int] = ()) -> ProcessingSession:
+    """Assert that the newest session ended as an undisturbed run, apart from photos that had to be set aside."""
+    session = studio.session()
+    quarantined = set(quarantined)
+
+    assert session.status == Status.COMPLETED
+    _assert_once_each(session)
+    assert set(_positions(session, verdict="quarantined")) == quarantined
+    assert _without(images_text(session), quarantined) == _without(expected, quarantined)
+    until(lambda: not studio.processes(), LEFTOVER_S)
+    return session
+
+
+def _assert_once_each(session: ProcessingSession) -> None:
+    assert _positions(session) == list(range(session.total))
+    counted = Counter(_live(session).values_list("decision", flat=True))
+    stored = {name: getattr(session, name) for name in COUNTERS}
+    assert stored == {name: counted[name] for name in COUNTERS} | {"processed": counted.total()}
+    assert session.counts() == stored
+
+
+def _live(session: ProcessingSession) -> Any:
+    return ImageResult.objects.live().filter(session=session).in_order()
+
+
+def _positions(session: ProcessingSession, **wanted: str) -> list[int]:
+    return list(_live(session).filter(**wanted).values_list("position", flat=True))
+
+
+def _without(text: str, positions: set[int]) -> list[str]:
+    """Leave lines out, and the groups: which photos are compared depends on those that could be measured."""
+    lines = text.splitlines()
+    if not positions:
+        return lines
+    images = [json.loads(line) for line in lines]
+    return [
+        json.dumps(image | {"similar_group": None}) for image in images if image["position"] not in positions
+    ]
