@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 Counts = npt.NDArray[np.int64]
-BURNT_LEVEL = 253
+BRIGHT_LEVEL, BURNT_LEVEL = 220, 253
 BRIGHTEST_SHARE = 0.995
 TAIL_SHARE = 0.01
 
@@ -15,13 +15,18 @@ def measure_mean(counts: Counts) -> float:
 
 
 def measure_burnt(middle: Counts) -> float:
-    """Share of the photo in which at least two of the three channels are at their end: the middle one tells."""
-    return float(middle[BURNT_LEVEL:].sum() / middle.sum())
+    """How much more of the photo is burnt out than bright: shares of the middle channel from 253 and from 220 to 252.
+
+    The middle of the three channels, because one channel alone also ends in strong colors. Light that was only bright
+    fades through the levels below; exposed too long, it piles up at the end. At least 0.
+    """
+    burnt, bright = middle[BURNT_LEVEL:].sum(), middle[BRIGHT_LEVEL:BURNT_LEVEL].sum()
+    return max(0.0, float((burnt - bright) / middle.sum()))
 
 
-def measure_brightest(luma: Counts) -> float:
-    """Level that all but 0.5 % of the photo stays below."""
-    return find_level(luma, BRIGHTEST_SHARE)
+def measure_brightest(high: Counts) -> float:
+    """Level of the highest channel that all but 0.5 % of the photo stays below."""
+    return find_level(high, BRIGHTEST_SHARE)
 
 
 def measure_contrast(luma: Counts) -> float:

@@ -16,7 +16,7 @@ SHAPES = (
     (SPREAD_COUNT, BLOCKS_COUNT),
     (2, SPREAD_COUNT, GRID_PX),
 )
-HISTOGRAMS = 3
+HISTOGRAMS = 4
 
 
 def split_sums(sums: Floats) -> list[Floats]:
@@ -28,7 +28,7 @@ def split_sums(sums: Floats) -> list[Floats]:
 def name_measures(sums: Floats, counts: Counts, facts: Facts) -> dict[str, float]:
     """Name one photo's measures in a fixed order; sums and counts as the kernels give them."""
     details, noises, means, steps = split_sums(sums)
-    luma, chroma, middle = counts[: HISTOGRAMS * 256].reshape(HISTOGRAMS, 256)
+    luma, chroma, high, middle = counts[: HISTOGRAMS * 256].reshape(HISTOGRAMS, 256)
     grain = noise.measure_noise(noises, means)
     sharpness = focus.measure_sharpness(details, grain)
     named = {
@@ -36,7 +36,7 @@ def name_measures(sums: Floats, counts: Counts, facts: Facts) -> dict[str, float
         "steadiness": focus.measure_steadiness(sharpness),
         "noise": grain,
         "brightness": exposure.measure_mean(luma),
-        "brightest": exposure.measure_brightest(luma),
+        "brightest": exposure.measure_brightest(high),
         "burnt": exposure.measure_burnt(middle),
         "contrast": exposure.measure_contrast(luma),
         "saturation": exposure.measure_mean(chroma),

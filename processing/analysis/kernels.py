@@ -95,9 +95,9 @@ def _mean_blocks(values: torch.Tensor, side: int) -> torch.Tensor:
 
 
 def measure_sample(sample: torch.Tensor) -> torch.Tensor:
-    """Count an RGB sample, uint8 [576, 576, 3]: histograms of luma, chroma and the middle channel, then cells.
+    """Count an RGB sample, uint8 [576, 576, 3]: histograms of luma, chroma, high and middle channel, then cells.
 
-    Whole numbers, int64 [3 * 256 + 1024]; chroma is the highest minus the lowest channel, a cell is the sum of
+    Whole numbers, int64 [4 * 256 + 1024]; chroma is the highest minus the lowest channel, a cell is the sum of
     luma over 18 x 18 samples.
     """
     red, green, blue = (sample[..., channel].to(torch.int32) for channel in range(3))
@@ -105,6 +105,6 @@ def measure_sample(sample: torch.Tensor) -> torch.Tensor:
     high = torch.maximum(torch.maximum(red, green), blue)
     low = torch.minimum(torch.minimum(red, green), blue)
     middle = red + green + blue - high - low
-    counts = [torch.bincount(values.flatten(), minlength=256) for values in (luma, high - low, middle)]
+    counts = [torch.bincount(values.flatten(), minlength=256) for values in (luma, high - low, high, middle)]
     cells = luma.unflatten(0, (CELLS, CELL_PX)).unflatten(2, (CELLS, CELL_PX)).sum(dim=(1, 3))
     return torch.cat([*counts, cells.flatten()])

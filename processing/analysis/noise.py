@@ -6,14 +6,15 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 # Nearly black and nearly white places lose their noise to clipping.
 DARK_LEVEL, BRIGHT_LEVEL = 15.0, 240.0
-BLOCKS_MIN = 50
-EVEN_SHARE = 0.05
+# With fewer blocks left than this, what is left is the texture of one small thing: then all are taken.
+BLOCKS_MIN = 200
+EVEN_SHARE = 0.02
 # Mean absolute value to standard deviation of a normal distribution.
 NORMAL_FACTOR = float(np.sqrt(np.pi / 2))
 
 
 def measure_noise(noises: Floats, means: Floats) -> float:
-    """Standard deviation of the noise in levels of 255, from the evenest twentieth of the 32-pixel blocks.
+    """Standard deviation of the noise in levels of 255, from the evenest fiftieth of the 32-pixel blocks.
 
     noises: mean absolute diagonal Haar detail of each block; means: its mean luma. After Donoho's estimate of noise
     from the finest wavelet detail; the evenest blocks, because texture looks like noise.

@@ -35,9 +35,7 @@ RULES: tuple[Rule, ...] = (
     Rule("color_spaces", "colour_space", "color_space", "one_of", "", "The color space is one of these."),
     Rule("min_megapixels", "too_small", "megapixels", "min", "MP", "The photo has at least this size.", 1000),
     Rule("max_megapixels", "too_large", "megapixels", "max", "MP", "The photo has at most this size.", 1000),
-    Rule(
-        "max_bytes", "file_too_big", "bytes_count", "max", "bytes", "The file has at most this size.", 10**10
-    ),
+    Rule("max_bytes", "file_too_big", "bytes_count", "max", "bytes", "The file has at most this size.", 10**10),
     Rule("focus_min", "out_of_focus", "focus", "min", "", "The sharpest places are sharp at 100 %."),
     Rule(
         "steadiness_min",
@@ -67,35 +65,10 @@ RULES: tuple[Rule, ...] = (
         "Steps between JPEG blocks stand out by at most this factor.",
         100,
     ),
-    Rule(
-        "burnt_max", "overexposed", "burnt", "max", "share", "At most this share of the photo is burnt out."
-    ),
-    Rule(
-        "brightest_min",
-        "underexposed",
-        "brightest",
-        "min",
-        "levels",
-        "The brightest parts reach this level.",
-        255,
-    ),
-    Rule(
-        "contrast_min",
-        "low_contrast",
-        "contrast",
-        "min",
-        "",
-        "Dark and bright are this far apart (Michelson).",
-    ),
-    Rule(
-        "saturation_max",
-        "oversaturated",
-        "saturation",
-        "max",
-        "levels",
-        "Colors are at most this strong.",
-        255,
-    ),
+    Rule("burnt_max", "overexposed", "burnt", "max", "share", "What is burnt out exceeds what is only bright by at most this share."),
+    Rule("brightest_min", "underexposed", "brightest", "min", "levels", "The brightest parts reach this level.", 255),
+    Rule("contrast_min", "low_contrast", "contrast", "min", "", "Dark and bright are this far apart (Michelson)."),
+    Rule("saturation_max", "oversaturated", "saturation", "max", "levels", "Colors are at most this strong.", 255),
     Rule(
         "similar_distance_max",
         "similar",
@@ -117,10 +90,10 @@ ADOBE_STOCK: dict[str, Value] = {
     "max_bytes": 45_000_000,
     "focus_min": 0.21,
     "steadiness_min": 0.66,
-    "noise_max": 1.4,
+    "noise_max": 1.35,
     "jpeg_quality_min": 45,
     "blockiness_max": 8,
-    "burnt_max": 0.06,
+    "burnt_max": 0.014,
     "brightest_min": 145,
     "contrast_min": 0.5,
     "saturation_max": 130,
@@ -193,12 +166,7 @@ def _known(measured: Measured) -> dict[str, float | str]:
     if facts is None:
         return dict(measured.measures)
     named = {"format": facts.format, "color_space": facts.color_space}
-    return {
-        **measured.measures,
-        **named,
-        "megapixels": facts.megapixels,
-        "bytes_count": float(facts.bytes_count),
-    }
+    return {**measured.measures, **named, "megapixels": facts.megapixels, "bytes_count": float(facts.bytes_count)}
 
 
 def _find_broken(rules: Rules, known: Mapping[str, float | str]) -> dict[str, Reason]:
