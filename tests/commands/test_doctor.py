@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.core import checks
 from django.db import connection
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 from processing.management import checkup
 from processing.management.checkup import Check
@@ -67,9 +67,7 @@ def test_python_is_well_when_we_test_with_it(version: tuple[int, int], ok: bool)
     assert checkup.check_python(version).ok is ok
 
 
-def test_secret_key_is_not_well_when_others_may_read_the_made_one(
-    tmp_path: Path, settings: SettingsWrapper
-) -> None:
+def test_secret_key_is_not_well_when_others_may_read_the_made_one(tmp_path: Path, settings: Settings) -> None:
     settings.STOCKPROOF_VAR, settings.SECRET_KEY = tmp_path, "made"
     path = tmp_path / "secret_key"
     path.write_text("made\n", encoding="utf-8")
@@ -80,9 +78,7 @@ def test_secret_key_is_not_well_when_others_may_read_the_made_one(
     assert check == Check("secret_key", f"{path} has mode 0640: others may read it.", f"chmod 600 {path}")
 
 
-def test_state_folder_is_not_well_when_it_cannot_be_written_to(
-    tmp_path: Path, settings: SettingsWrapper
-) -> None:
+def test_state_folder_is_not_well_when_it_cannot_be_written_to(tmp_path: Path, settings: Settings) -> None:
     settings.STOCKPROOF_VAR = tmp_path / "gone"
 
     check = checkup.check_state_folder()
@@ -94,7 +90,7 @@ def test_state_folder_is_not_well_when_it_cannot_be_written_to(
 
 
 def test_state_folder_is_not_well_when_its_disk_is_nearly_full(
-    tmp_path: Path, settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.STOCKPROOF_VAR = tmp_path
     free_bytes = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
@@ -105,7 +101,7 @@ def test_state_folder_is_not_well_when_its_disk_is_nearly_full(
     assert (check.ok, check.hint.startswith("Free ")) == (False, True)
 
 
-def test_source_root_is_not_well_when_it_cannot_be_read(tmp_path: Path, settings: SettingsWrapper) -> None:
+def test_source_root_is_not_well_when_it_cannot_be_read(tmp_path: Path, settings: Settings) -> None:
     readable = tmp_path / "photos"
     readable.mkdir()
     settings.STOCKPROOF_SOURCE_ROOTS = (readable, tmp_path / "gone")
@@ -118,7 +114,7 @@ def test_source_root_is_not_well_when_it_cannot_be_read(tmp_path: Path, settings
     ]
 
 
-def test_device_is_not_well_when_it_is_not_there(settings: SettingsWrapper) -> None:
+def test_device_is_not_well_when_it_is_not_there(settings: Settings) -> None:
     settings.STOCKPROOF_DEVICE = "cuda:99"
 
     device, decoders = checkup.check_analysis()

@@ -1,5 +1,7 @@
 """The list of sessions."""
 
+from typing import Any
+
 import pytest
 from django.core.management.base import CommandError
 from django.db import connection
@@ -88,7 +90,7 @@ def test_sessions_come_newest_first_and_no_more_than_the_limit_when_there_are_mo
     ],
 )
 def test_sessions_are_filtered_by_published_status_when_asked(
-    status: Status, columns: dict[str, object]
+    status: Status, columns: dict[str, Any]
 ) -> None:
     make_session(stage=Stage.SCANNING)
     make_session(stage=Stage.RUNNING)

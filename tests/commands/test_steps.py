@@ -1,5 +1,7 @@
 """Pause, cancel and resume."""
 
+from typing import Any
+
 import pytest
 
 from processing.management.failures import Refused
@@ -48,7 +50,7 @@ def test_hold_says_what_was_done_in_one_line_when_nobody_asked_for_json(name: st
     ],
 )
 def test_step_is_refused_with_a_way_on_when_the_state_forbids_it(
-    name: str, columns: dict[str, object], hint: str
+    name: str, columns: dict[str, Any], hint: str
 ) -> None:
     session = make_session(**columns)
 
