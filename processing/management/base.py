@@ -72,7 +72,7 @@ class StockproofCommand(BaseCommand):
             super().run_from_argv(argv)
         except CommandError as error:
             self._tell_failure(
-                WrongUsage(str(error).removeprefix("Error: "), hint=f"See `{argv[1]} --help`.")
+                WrongUsage(str(error).removeprefix("Error: "), hint=f"See `manage.py {argv[1]} --help`.")
             )
             sys.exit(WrongUsage.exit_code)
         except KeyboardInterrupt:

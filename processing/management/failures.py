@@ -119,7 +119,7 @@ def failure_of(error: Exception) -> CommandFailed:
     if isinstance(error, CommandFailed):
         return error
     if isinstance(error, SessionNotFound):
-        return NotFound(str(error), hint="`manage.py sessions` lists them.")
+        return NotFound(str(error), hint="`latest` is the newest session.")
     if isinstance(error, StepRefused):
         hint = HINTS.get(error.status, "").format(session=error.session.pk)
         return Refused(str(error), hint=hint, session=error.session.pk)
