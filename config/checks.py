@@ -1,5 +1,6 @@
 """System checks: what `manage.py check` refuses, each with a sentence and a way out."""
 
+import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -7,6 +8,9 @@ from django.conf import settings
 from django.core import checks
 from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from processing.models import Worker
+from processing.worker import boot_id
 
 HEARTBEATS_BEFORE_SILENCE = 3
 SQLITE_FULL_OR_EXTRA = (2, 3)
@@ -64,8 +68,8 @@ def check_pool(**_options: Any) -> Messages:
 
 
 def check_reachable_databases(**_options: Any) -> Messages:
-    """The durability of each database that answers, also without `--database`."""
-    return [message for alias in connections for message in _durability_if_reachable(alias)]
+    """The durability and the users of each database that answers, also without `--database`."""
+    return [message for alias in connections for message in _faults_if_reachable(alias)]
 
 
 def check_databases(databases: Iterable[str] | None = None, **_options: Any) -> Messages:
@@ -73,7 +77,7 @@ def check_databases(databases: Iterable[str] | None = None, **_options: Any) -> 
     return [message for alias in databases or () for message in _durability(alias)]
 
 
-def _durability_if_reachable(alias: str) -> Messages:
+def _faults_if_reachable(alias: str) -> Messages:
     connection = connections[alias]
     if connection.settings_dict["OPTIONS"].get("pool"):
         # It cannot be opened as we open it; check_pool says why.
@@ -85,7 +89,7 @@ def _durability_if_reachable(alias: str) -> Messages:
         # Commands that need the database say so themselves, with exit code 75.
         return []
     try:
-        return _durability(alias)
+        return _durability(alias) + _other_machines(alias)
     finally:
         # Commands fork workers after their checks, and a connection must not be open across a fork.
         if not was_open:
@@ -103,6 +107,26 @@ def _durability(alias: str) -> Messages:
             id="stockproof.E004",
         )
         for found, hint in weaknesses(connection)
+    ]
+
+
+def _other_machines(alias: str) -> Messages:
+    """Workers that beat on another machine; silent ones are left to be buried, else no command could start."""
+    connection = connections[alias]
+    if connection.vendor != "sqlite" or Worker._meta.db_table not in connection.introspection.table_names():
+        return []
+    silent = Worker.objects.silent(settings.CRASH_DETECTION_TIMEOUT_S)
+    beating = Worker.objects.using(alias).living().exclude(pk__in=silent)
+    # A container that was started anew has another name, but runs under the same kernel.
+    others = beating.exclude(host=socket.gethostname()).exclude(boot_id=boot_id() or None)
+    return [
+        checks.Error(
+            f"The database {alias!r} is SQLite, but a worker on the machine {host!r} uses it too: SQLite's locks "
+            "do not reach over a network.",
+            hint="Stop that worker, or set DATABASE_URL to a PostgreSQL server for both machines.",
+            id="stockproof.E005",
+        )
+        for host in others.order_by("host").values_list("host", flat=True).distinct()
     ]
 
 

@@ -52,7 +52,16 @@ def running(*, fsync: bool = False) -> Iterator[str]:
         shutil.rmtree(folder)
         raise
     options = [part for option in (*(DURABLE if fsync else THROWAWAY), *LIMITS) for part in ("-c", option)]
-    server = [binaries / "postgres", "-D", folder / "data", "-k", folder, "-h", "", *options]
+    server: list[str | Path] = [
+        binaries / "postgres",
+        "-D",
+        folder / "data",
+        "-k",
+        folder,
+        "-h",
+        "",
+        *options,
+    ]
     keeper = _start(folder, ["/bin/sh", "-c", KEEPER, "keeper", *server])
     try:
         _wait_until_ready(folder)

@@ -1,14 +1,19 @@
 """System checks: each refuses its fault with a sentence, and lets the right thing pass."""
 
+import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core import checks
 from django.db import connection
+from django.db.models.functions import Now
 from pytest_django import Settings
 
 from config.databases import SQLITE_OPTIONS
+from processing.models import Worker
+from processing.worker import boot_id
 from tests.databases import MigratedDatabase
 
 TOO_WEAK = "so a power cut could lose photos that count as done."
@@ -136,3 +141,35 @@ def test_checks_of_a_named_database_are_the_same() -> None:
     tagged = checks.run_checks(tags=[checks.Tags.database], databases=["default"])
 
     assert tagged == []
+
+
+@pytest.mark.kill
+@pytest.mark.django_db(transaction=True)
+def test_checks_refuse_a_beating_worker_on_another_machine_on_sqlite() -> None:
+    Worker.objects.create(token="a", host="attic", boot_id="other", pid=1)
+    sentence = (
+        "stockproof.E005 The database 'default' is SQLite, but a worker on the machine 'attic' uses it too: "
+        "SQLite's locks do not reach over a network."
+    )
+
+    found = run_checks()
+
+    assert found == ([sentence] if connection.vendor == "sqlite" else [])
+
+
+@pytest.mark.kill
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"host": socket.gethostname()},
+        {"boot_id": boot_id()},
+        {"ended_at": Now()},
+        {"heartbeat_at": Now() - timedelta(seconds=301)},
+    ],
+    ids=["same host", "same kernel", "ended", "silent"],
+)
+def test_checks_let_a_worker_pass(changes: dict[str, Any]) -> None:
+    Worker.objects.create(**({"token": "a", "host": "attic", "boot_id": "other", "pid": 1} | changes))
+
+    assert run_checks() == []
