@@ -136,6 +136,7 @@ LOGGING = logs.configuration(LOG_LEVEL)
 Q_CLUSTER = {
     "name": "stockproof",
     "label": "Stockproof queue",
+    "broker_class": "processing.queue.LaneBroker",
     "orm": "default",
     "workers": STOCKPROOF_WORKERS,
     "queue_limit": 1,
