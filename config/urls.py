@@ -1,8 +1,14 @@
 """Which part of the program owns which path."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+
+handler400 = "config.errors.bad_request"
+handler403 = "config.errors.permission_denied"
+handler404 = "config.errors.not_found"
+handler500 = "config.errors.server_error"
 
 urlpatterns = [
+    path("", include("processing.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -96,6 +96,10 @@ class BatchQuerySet(models.QuerySet["Batch"]):
             status__in=(BatchStatus.QUEUED, BatchStatus.LEASED)
         )
 
+    def with_results(self, session: "ProcessingSession") -> Self:
+        """Those of a session with photos that are done, in the order of positions."""
+        return self.filter(session=session, kind=BatchKind.PHOTOS, processed__gt=0).order_by("number", "pk")
+
     def claim(self, session_id: UUID, worker: Worker) -> "Batch | None":
         """Lease the first queued batch of a session, or None: nothing to take, or not now, or not by this one.
 

@@ -1,12 +1,12 @@
 """A session: one folder of photos on its way from the first name to the last verdict."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import F, Q, Sum
+from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -15,9 +15,22 @@ from processing.models.batch import COUNTERS, Batch
 from processing.models.worker import Worker
 from processing.states import BatchKind, BatchStatus, Hold, SessionState, Stage, Status
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
 Register = Callable[["ProcessingSession"], Worker]
 PREFIX_LENGTH_MIN = 4
 LANES_DEFAULT = 64
+_UNHELD = Q(stage__in=states.UNFINISHED, hold=Hold.NONE)
+# The statuses that people look for, as conditions: scanning and comparing count as running.
+TABS: dict[str, Q] = {
+    "running": _UNHELD & Q(crashed_at=None),
+    "interrupted": _UNHELD & Q(crashed_at__isnull=False),
+    "paused": Q(hold=Hold.PAUSED),
+    "failed": Q(hold=Hold.FAILED),
+    "completed": Q(stage=Stage.COMPLETED),
+    "cancelled": Q(hold=Hold.CANCELLED),
+}
 
 
 class StepRefused(Exception):
@@ -63,6 +76,25 @@ class SessionQuerySet(models.QuerySet["ProcessingSession"]):
     def newest_first(self) -> Self:
         """Order for lists."""
         return self.order_by("-created_at", "-pk")
+
+    def older_than(self, session: "ProcessingSession") -> Self:
+        """Those that come after a session in a list, newest first."""
+        same_instant = Q(created_at=session.created_at, pk__lt=session.pk)
+        return self.filter(Q(created_at__lt=session.created_at) | same_instant)
+
+    def visible_to(self, user: "User | AnonymousUser") -> Self:
+        """Those that a person may see: their own; superusers see all, those without an owner too."""
+        if user.is_superuser:
+            return self.all()
+        return self.filter(owner=user) if user.is_authenticated else self.none()
+
+    def in_tab(self, tab: str) -> Self:
+        """Those that the list shows under one of TABS; an empty name is all."""
+        return self.filter(TABS[tab]) if tab else self.all()
+
+    def count_tabs(self) -> dict[str, int]:
+        """Count sessions by tab, in one query."""
+        return self.aggregate(**{tab: Count("pk", filter=condition) for tab, condition in TABS.items()})
 
     def lock(self, session_id: UUID) -> "ProcessingSession":
         """Lock one session's row until the transaction ends; the first lock of all (design §3).
@@ -334,3 +366,12 @@ class ProcessingSession(models.Model):
             **{name: Sum(name, default=0) for name in COUNTERS}
         )
         return {name: getattr(self, name) + open_batches[name] for name in COUNTERS}
+
+    def count_reasons(self) -> dict[str, int]:
+        """Count photos by reason: the finished batches' plus those of the open ones."""
+        counts = dict(self.reason_counts)
+        open_batches = Batch.objects.with_open_results(self).order_by("pk")
+        for batch_counts in open_batches.values_list("reason_counts", flat=True):
+            for code, count in batch_counts.items():
+                counts[code] = counts.get(code, 0) + count
+        return counts

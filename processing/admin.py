@@ -1,0 +1,94 @@
+"""Administration: presets are edited here; what the machine wrote can only be looked at."""
+
+from typing import TYPE_CHECKING
+
+from django.apps import apps
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from config.admin import MachineRowAdmin
+from processing.forms import PresetForm
+from processing.models import Batch, ImageResult, Preset, ProcessingSession, SkippedEntry, Worker
+
+if TYPE_CHECKING:
+    PresetModelAdmin = admin.ModelAdmin[Preset]
+else:
+    PresetModelAdmin = admin.ModelAdmin
+
+admin.site.site_header = admin.site.site_title = "Stockproof"
+admin.site.index_title = _("Administration")
+
+# A message deleted or a task retried there would bypass leases and fencing; the rows remember all there is.
+for model in apps.get_app_config("django_q").get_models():
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
+
+
+@admin.register(Preset)
+class PresetAdmin(PresetModelAdmin):
+    """Limits that a person may change; sessions keep their copy."""
+
+    form = PresetForm
+    list_display = ("name",)
+    ordering = ("name", "pk")
+
+
+@admin.register(ProcessingSession)
+class SessionAdmin(MachineRowAdmin):
+    """Sessions."""
+
+    list_display = ("name", "id", "owner_id", "stage", "hold", "crashed_at", "created_at")
+    list_filter = ("stage", "hold")
+    ordering = ("-created_at", "-pk")
+
+
+@admin.register(Batch)
+class BatchAdmin(MachineRowAdmin):
+    """Batches."""
+
+    list_display = ("session_id", "number", "kind", "status", "lease", "processed", "photos_count")
+    list_filter = ("kind", "status")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Batch]:
+        """Leave the manifests where they are: a list of hundred would read half a megabyte."""
+        return super().get_queryset(request).defer("manifest")
+
+
+@admin.register(ImageResult)
+class ResultAdmin(MachineRowAdmin):
+    """Results."""
+
+    list_display = (
+        "path_text",
+        "session_id",
+        "position",
+        "verdict",
+        "decision",
+        "superseded_by",
+        "created_at",
+    )
+
+
+@admin.register(Worker)
+class WorkerAdmin(MachineRowAdmin):
+    """Workers and parents."""
+
+    list_display = (
+        "host",
+        "pid",
+        "parent_id",
+        "serves_id",
+        "device",
+        "started_at",
+        "heartbeat_at",
+        "ended_at",
+    )
+
+
+@admin.register(SkippedEntry)
+class SkippedEntryAdmin(MachineRowAdmin):
+    """What scans left out."""
+
+    list_display = ("path_text", "session_id", "reason")
