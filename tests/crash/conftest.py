@@ -37,7 +37,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> str:
 
 def run_undisturbed(folder: Path, photos: Path) -> str:
     """Judge a folder in an installation of its own; give the results as text."""
-    studio = Studio(folder, f"sqlite:///{folder / 'own.sqlite3'}", photos)
+    studio = Studio(folder, f"sqlite:///{folder / 'var' / 'stockproof.sqlite3'}", photos)
     assert studio.process().end() == 0, studio.runs[-1].log()
     return studio.finish("results", "latest", "--format", "jsonl").out_path.read_text()
 

@@ -1,0 +1,41 @@
+"""Storms: many random kills, and not one photo lost, doubled, different or wrongly set aside."""
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.crash.conftest import draw_folder, run_undisturbed
+from tests.crash.storm import Storm
+from tests.crash.studio import Studio
+
+pytestmark = pytest.mark.kill
+
+
+def chosen_seed() -> int:
+    """Give the seed of STORM_SEED, else a new one; the test prints it."""
+    return int(os.environ.get("STORM_SEED") or random.randrange(10**6))
+
+
+def test_nothing_is_lost_when_a_storm_of_8_deeds_rages(studio: Studio, undisturbed: str) -> None:
+    seed = chosen_seed()
+    storm = Storm(studio, undisturbed, seed=seed, frozen_s=1.0)
+    print(f"STORM_SEED={seed}")
+
+    storm.rage(8)
+
+    print(storm.report())
+
+
+@pytest.mark.long
+def test_nothing_is_lost_when_a_storm_of_40_deeds_rages(studio: Studio, tmp_path: Path) -> None:
+    studio.photos = draw_folder(tmp_path / "storm" / "photos", 200)
+    expected = run_undisturbed(tmp_path / "reference", studio.photos)
+    seed = chosen_seed()
+    storm = Storm(studio, expected, seed=seed)
+    print(f"STORM_SEED={seed}")
+
+    storm.rage(40)
+
+    print(storm.report())
