@@ -116,7 +116,9 @@ def print_table(halves: dict[str, list[Outcome]]) -> dict[str, dict[str, float]]
 
 def main() -> int:
     """Print the table; exit 1 when the test half misses the bar."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("out", type=Path)
     parser.add_argument("--tool", type=Path)
     parser.add_argument("--photos", type=Path)
@@ -133,7 +135,9 @@ def main() -> int:
     if missed or test["clean"] > CLEAN_FLAGGED_MAX:
         print(f"below the bar: {', '.join(missed) or 'clean photos flagged'}")
         return 1
-    print(f"bar held: each of {', '.join(IN_THE_BAR)} at least {RECALL_MIN}, clean at most {CLEAN_FLAGGED_MAX}")
+    print(
+        f"bar held: each of {', '.join(IN_THE_BAR)} at least {RECALL_MIN}, clean at most {CLEAN_FLAGGED_MAX}"
+    )
     return 0
 
 

@@ -1,0 +1,156 @@
+"""Databases with a large session in them, and the time that commits take there; needs Django set up."""
+
+import time
+from dataclasses import dataclass, field
+
+from django.core.management import call_command
+from django.db import connection
+from django.db.models import Model
+from django.test.utils import CaptureQueriesContext
+
+from processing.models import Batch, ImageResult, ProcessingSession, Worker
+from processing.states import BatchStatus
+from recovery import checkpoints
+from recovery.models import Checkpoint, CheckpointType
+from tests.databases import point_django_at
+from tests.factories import make_batch, make_checkpoint, make_result, make_session, make_worker
+
+BATCH_PHOTOS = 50
+CHUNK_PHOTOS = 10
+TOTAL = 100_000_000
+MEASURE_NAMES = ("focus", "noise", "exposure", "contrast", "saturation", "blocks", "dark", "bright")
+MEASURES = dict.fromkeys(MEASURE_NAMES, 0.123456)
+FINGERPRINT = bytes(range(40))
+NUMBERS = {
+    "sqlite": "(WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {last})"
+    " SELECT n FROM numbers WHERE n <= {last})",
+    "postgresql": "(SELECT generate_series(1, {last}) AS n)",
+}
+FRESH_ID = {"sqlite": "lower(hex(randomblob(16)))", "postgresql": "gen_random_uuid()"}
+TIDY = {
+    "sqlite": ("ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"),
+    "postgresql": ("VACUUM ANALYZE", "CHECKPOINT"),
+}
+
+
+@dataclass(slots=True)
+class Ledger:
+    """One database: where it is, how many result rows it began with, and what each commit took."""
+
+    url: str
+    rows_count: int
+    wall_ms: list[float] = field(default_factory=list)
+    cpu_ms: list[float] = field(default_factory=list)
+
+    def fill(self) -> None:
+        """Make all tables, and a running session whose finished batches hold the rows."""
+        point_django_at(self.url)
+        call_command("migrate", verbosity=0)
+        session = make_session(
+            total=TOTAL,
+            batch_size=BATCH_PHOTOS,
+            checkpoint_interval=CHUNK_PHOTOS,
+            processed=self.rows_count,
+            approved=self.rows_count,
+        )
+        make_batch(session=session, photos_count=BATCH_PHOTOS, worker=make_worker())
+        if self.rows_count:
+            _insert_finished(session, self.rows_count)
+        with connection.cursor() as cursor:
+            for statement in TIDY[connection.vendor]:
+                cursor.execute(statement)
+
+    def commit_batches(self, batches_count: int) -> None:
+        """Commit whole batches, ten photos at a time; the first batch only warms the connection."""
+        point_django_at(self.url)
+        session, worker = ProcessingSession.objects.get(), Worker.objects.get()
+        for position in range(batches_count + 1):
+            batch = _lease_batch(session, worker)
+            for _ in range(BATCH_PHOTOS // CHUNK_PHOTOS):
+                wall_ms, cpu_ms = _time_commit(batch)
+                if position:
+                    self.wall_ms.append(wall_ms)
+                    self.cpu_ms.append(cpu_ms)
+
+    def count_queries(self) -> list[int]:
+        """Count the statements of each commit of a batch, BEGIN and COMMIT left out; the last one ends it."""
+        point_django_at(self.url)
+        batch = _lease_batch(ProcessingSession.objects.get(), Worker.objects.get())
+        counts = []
+        for _ in range(BATCH_PHOTOS // CHUNK_PHOTOS):
+            results = _next_results(batch)
+            with CaptureQueriesContext(connection) as captured:
+                batch.commit(results, checkpoints.take)
+            statements = [query["sql"] for query in captured.captured_queries]
+            counts.append(sum(1 for sql in statements if not sql.startswith(("BEGIN", "COMMIT"))))
+        return counts
+
+
+def _lease_batch(session: ProcessingSession, worker: Worker) -> Batch:
+    """Lease a batch behind the last one; a further batch stays open, so that the session never gets ripe."""
+    last = Batch.objects.filter(session=session).order_by("-number")[0]
+    return make_batch(
+        session=session,
+        photos_count=BATCH_PHOTOS,
+        worker=worker,
+        number=last.number + 1,
+        first_position=last.first_position + last.photos_count,
+    )
+
+
+def _next_results(batch: Batch) -> list[ImageResult]:
+    first = batch.first_position + batch.processed
+    return [
+        make_result(
+            batch=batch, position=position, measures=MEASURES, fingerprint=FINGERPRINT, reason="noise"
+        )
+        for position in range(first, first + CHUNK_PHOTOS)
+    ]
+
+
+def _time_commit(batch: Batch) -> tuple[float, float]:
+    """Commit ten results with their checkpoint; gives wall and client CPU milliseconds."""
+    results = _next_results(batch)
+    wall_s, cpu_s = time.monotonic(), time.thread_time()
+    batch.commit(results, checkpoints.take)
+    return 1000 * (time.monotonic() - wall_s), 1000 * (time.thread_time() - cpu_s)
+
+
+def _insert_finished(session: ProcessingSession, rows_count: int) -> None:
+    """Multiply one finished batch, its rows and its checkpoint by SQL, until there are enough."""
+    batch = make_batch(
+        session=session,
+        photos_count=BATCH_PHOTOS,
+        status=BatchStatus.DONE,
+        processed=BATCH_PHOTOS,
+        approved=BATCH_PHOTOS,
+    )
+    first = batch.first_position
+    make_result(batch=batch, position=first, measures=MEASURES, fingerprint=FINGERPRINT).save()
+    make_checkpoint(session=session, batch=batch, checkpoint_type=CheckpointType.BATCH)
+    batches_count = rows_count // BATCH_PHOTOS
+    _multiply(
+        Batch,
+        batches_count - 1,
+        {"number": "number + n", "first_position": f"first_position + {BATCH_PHOTOS} * n"},
+    )
+    of_number = f"(SELECT b.id FROM processing_batch b WHERE b.number = {batch.number} + n / {BATCH_PHOTOS})"  # noqa: S608 -- two numbers of ours
+    _multiply(ImageResult, rows_count - 1, {"position": "position + n", "batch_id": of_number})
+    _multiply(Checkpoint, batches_count - 1, {"id": FRESH_ID[connection.vendor]})
+
+
+def _multiply(model: type[Model], count: int, changed: dict[str, str]) -> None:
+    """Insert copies of a table's newest row, with some columns computed from the copy's number n."""
+    meta = model._meta  # noqa: SLF001 -- Django's documented way to a table's name and columns
+    columns = [
+        str(column.column) for column in meta.concrete_fields if column.column != "id" or "id" in changed
+    ]
+    values = ", ".join(changed.get(column, f"template.{column}") for column in columns)
+    numbers = NUMBERS[connection.vendor].format(last=count)
+    age = "created_at" if "id" in changed else "id"
+    statement = (
+        f"INSERT INTO {meta.db_table} ({', '.join(columns)}) SELECT {values} "  # noqa: S608 -- names of our own tables
+        f"FROM (SELECT * FROM {meta.db_table} ORDER BY {age} DESC LIMIT 1) template, {numbers} numbers"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
