@@ -1,5 +1,6 @@
 """Folders that tests fill, and acting without the rights of root."""
 
+import contextlib
 import ctypes
 import os
 import tempfile
@@ -85,3 +86,20 @@ def mount_inside(folder: Path, place: Path) -> None:
     for step in steps:
         if step():
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def outcome_with(free_count: int, act: Callable[[], object]) -> object:
+    """Act while so many descriptors are free; give what came of it, or the errno of the OSError."""
+    hoard: list[int] = []
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                hoard.append(os.open("/", os.O_RDONLY))
+        for _ in range(free_count):
+            os.close(hoard.pop())
+        return act()
+    except OSError as error:
+        return error.errno
+    finally:
+        for descriptor in hoard:
+            os.close(descriptor)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,9 @@ def always() -> bool:
 
 
 def stop_at_look(number: int, stop: Callable[[], bool]) -> Callable[[], bool]:
-    """Answer that the scan may go on, until it has asked so many times."""
-    looks = iter(range(1, number))
-    return lambda: True if next(looks, None) is not None else stop()
+    """Answer that the scan may go on, but the time of this number, counted from 1."""
+    looks = count(1)
+    return lambda: stop() if next(looks) == number else True
 
 
 def kill() -> bool:
@@ -61,6 +62,19 @@ def kill() -> bool:
 def take_away(batch: Batch) -> bool:
     """Take the lease away, as burying does."""
     Batch.objects.get(pk=batch.pk).take_away()
+    return True
+
+
+def release(batch: Batch) -> bool:
+    """Give the lease back behind the scan's back, as a lane does with leftovers."""
+    Batch.objects.get(pk=batch.pk).release()
+    return True
+
+
+def take_over(batch: Batch) -> bool:
+    """Take the lease away and give it to another worker."""
+    take_away(batch)
+    take_scan(batch.session)
     return True
 
 

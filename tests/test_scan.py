@@ -2,6 +2,7 @@
 
 import os
 from base64 import b64decode
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from tests.scans import (
     is_scanning,
     kill,
     look_always,
+    release,
     scan_whole,
     start_session,
     stop_at_look,
@@ -28,6 +30,7 @@ from tests.scans import (
     stored_skips,
     stored_state,
     take_away,
+    take_over,
     take_scan,
 )
 
@@ -188,20 +191,23 @@ def test_scan_gives_its_lease_back_with_all_it_saw_when_told_to_stop(
     assert seen == [5, 8, 12, 13, 13]
 
 
-def test_scan_writes_nothing_when_its_lease_is_lost(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("lose", [take_away, release, take_over])
+def test_scan_writes_nothing_when_its_lease_is_lost(
+    source: Path, monkeypatch: pytest.MonkeyPatch, lose: Callable[[Batch], bool]
+) -> None:
     look_always(monkeypatch, 4)
     session = start_session(source)
     batch = take_scan(session)
 
     with pytest.raises(LeaseLost):
-        run_scan(batch, keep_going=stop_at_look(5, lambda: take_away(batch)), seal=no_seal)
+        run_scan(batch, keep_going=stop_at_look(5, lambda: lose(batch)), seal=no_seal)
 
     state = stored_state(session)
     assert (len(state[0]), len(state[1])) == (1, 0)
     assert state[2:] == ((4, None, 0, {"not_jpeg": 1}), Stage.SCANNING)
 
 
-def test_scan_writes_nothing_when_another_worker_has_taken_it_over(
+def test_scan_writes_nothing_when_another_worker_has_ended_it(
     source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     undisturbed = stored_state(scan_whole(source))

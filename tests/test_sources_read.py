@@ -94,6 +94,19 @@ def test_read_keeps_what_the_file_system_said_when_it_was_refused(open_to_all: P
     assert as_nobody(open_to_all, read) == errno.EACCES
 
 
+def test_read_passes_folders_that_it_may_search_but_not_list(open_to_all: Path) -> None:
+    if not hasattr(os, "O_PATH"):
+        pytest.skip("only Linux opens a folder without the right to list it")
+    put(open_to_all, "way/photos/a.jpg", data=b"1")
+    (open_to_all / "way").chmod(0o711)
+
+    data = as_nobody(
+        open_to_all, lambda: folder_of(open_to_all / "way/photos").read(b"a.jpg", bytes_max=9).data
+    )
+
+    assert data == b"1"
+
+
 @pytest.mark.parametrize(
     "path", [b"link.jpg", b"folder.jpg", b"pipe.jpg", b"socket.jpg", b"way/secret.jpg", b"file.jpg/x.jpg"]
 )
