@@ -10,7 +10,7 @@ import torch
 
 from processing.analysis import colors, cutting, devices, findings, kernels
 from processing.analysis.decode import Frame, Limits, decode
-from processing.analysis.fingerprint import fingerprint
+from processing.analysis.hashing import fingerprint
 from processing.analysis.records import Facts, Measured, PhotoRefused
 
 Floats = npt.NDArray[np.float64]

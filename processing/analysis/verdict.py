@@ -97,7 +97,7 @@ ADOBE_STOCK: dict[str, Value] = {
     "brightest_min": 145,
     "contrast_min": 0.5,
     "saturation_max": 130,
-    "similar_distance_max": 28,
+    "similar_distance_max": 36,
 }
 NOT_JPEG_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".webp", ".heic", ".heif", ".avif"})
 UNREADABLE = frozenset({"unreadable", "truncated"})
