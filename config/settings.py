@@ -22,7 +22,8 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- how the work is done ---
-STOCKPROOF_WORKERS = environment.read_whole("STOCKPROOF_WORKERS", environment.usable_cores_count(), 1, 256)
+USABLE_CORES_COUNT = environment.usable_cores_count()
+STOCKPROOF_WORKERS = environment.read_whole("STOCKPROOF_WORKERS", USABLE_CORES_COUNT, 1, 256)
 STOCKPROOF_DEVICE = environment.read_device("STOCKPROOF_DEVICE")
 BATCH_SIZE = environment.read_whole("BATCH_SIZE", 50, 1, 10_000)
 CHECKPOINT_INTERVAL = environment.read_whole("CHECKPOINT_INTERVAL", 10, 1, 10_000)

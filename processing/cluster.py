@@ -30,7 +30,7 @@ def main(token: str, queue_name: str, size: int, parent_pid: int) -> int:
             logger.warning("death not recorded yet, the others will", extra={"pid": pid, "error": str(error)})
 
     return queue.Cluster(
-        size=size, labor=partial(tasks.labor, parent_id, queue_name), on_death=on_death
+        size=size, labor=partial(tasks.labor, parent_id, queue_name, size), on_death=on_death
     ).run()
 
 

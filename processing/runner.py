@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -49,6 +49,7 @@ class Slice:
 
     presence: Presence
     pipeline: Callable[[], Pipeline]
+    decoders: ThreadPoolExecutor
     writer: ThreadPoolExecutor
     seal: Seal
     deadline: float = field(default_factory=lambda: time.monotonic() + settings.LANE_SLICE_S)
@@ -213,23 +214,32 @@ class PhotoRun:
         return [row.position for row in (*in_air, *self.chunk)]
 
     def _measure(self, group: Sequence[Photo]) -> list[ImageResult]:
-        clock = time.monotonic()
-        readings = [self._read(photo) for photo in group]
-        self.times.read_s += time.monotonic() - clock
-        clock = time.monotonic()
-        prepared = self._prepare([reading.data for reading in readings if reading.data is not None])
-        self.times.decode_s += time.monotonic() - clock
+        readings, prepared = self._prepare(group)
         clock = time.monotonic()
         measured = self.pipeline.measure(prepared)
         self.times.measure_s += time.monotonic() - clock
         return judge_photos(self.batch, self.session.preset, readings, measured)
 
-    def _prepare(self, blobs: Sequence[bytes]) -> list[Prepared]:
-        """Decode: in threads when the device takes several photos at once, since decoders release the GIL."""
-        if len(blobs) < 2:
-            return [self.pipeline.prepare(blob) for blob in blobs]
-        with ThreadPoolExecutor(min(len(blobs), os.cpu_count() or 1), "decoder") as decoders:
-            return list(decoders.map(self.pipeline.prepare, blobs))
+    def _prepare(self, group: Sequence[Photo]) -> tuple[list[Reading], list[Prepared]]:
+        """Read the photos in this thread while the decoders, which release the GIL, are at those before.
+
+        Nothing of the group is being decoded any more when this returns or raises.
+        """
+        clock = time.monotonic()
+        readings: list[Reading] = []
+        decoding: list[Future[Prepared]] = []
+        try:
+            for photo in group:
+                reading = self._read(photo)
+                readings.append(reading)
+                if reading.data is not None:
+                    decoding.append(self.work.decoders.submit(self.pipeline.prepare, reading.data))
+            self.times.read_s += time.monotonic() - clock
+            clock = time.monotonic()
+        finally:
+            wait(decoding)
+        self.times.decode_s += time.monotonic() - clock
+        return readings, [one.result() for one in decoding]
 
     def _read(self, photo: Photo) -> Reading:
         """Read one photo; an error of the environment is tried again, and never becomes a verdict."""
