@@ -4,7 +4,7 @@ import logging
 import signal
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
 
@@ -52,39 +52,45 @@ def bury(worker: Worker, *, on_crash: OnCrash, seal: Seal, exit_code: int | None
     with transaction.atomic():
         sessions = _lock_served(worker)
         worker.refresh_from_db()
-        dead = [worker, *Worker.objects.living().filter(parent=worker).order_by("pk")]
+        workers = list(Worker.objects.living().filter(parent=worker).order_by("pk"))
         if not Worker.objects.living().filter(pk=worker.pk).update(ended_at=Now()):
             return False
         Worker.objects.living().filter(parent=worker).update(ended_at=Now())
-        flights = {one.pk: recorder.read_flight(one.token) for one in dead}
-        touched = {one.lane_session_id for one in dead if one.lane_session_id is not None}
-        discarded: Counter[UUID] = Counter()
-        for one in dead:
-            discarded += _requeue(one, flights[one.pk], exit_code, seal, with_parent=worker.is_parent)
-        interrupted = tuple(s.pk for s in sessions if worker.is_parent and _latch_if_nobodys(s))
-        on_crash(
-            Burial(
-                worker,
-                exit_code,
-                _busiest(list(flights.values())),
-                interrupted,
-                tuple(sorted(touched)),
-                discarded,
-                worker.is_parent,
-            )
-        )
-        for one in dead:
+        found = _take_stock([worker, *workers], exit_code, seal)
+        latched = tuple(s.pk for s in sessions if worker.is_parent and _latch_if_nobodys(s))
+        found = replace(found, interrupted=latched)
+        on_crash(found)
+        for one in (worker, *workers):
             transaction.on_commit(partial(recorder.remove, one.token))
-    logger.warning(
-        "process buried",
-        extra={
-            "worker": worker.token,
-            "pid": worker.pid,
-            "exit_code": exit_code,
-            "interrupted": len(interrupted),
-        },
-    )
+    logger.warning("process buried", extra=_as_log(found))
     return True
+
+
+def _take_stock(dead: list[Worker], exit_code: int | None, seal: Seal) -> Burial:
+    """Requeue what the dead held; the first is the one that is buried, the others are its workers."""
+    worker = dead[0]
+    flights = [recorder.read_flight(one.token) for one in dead]
+    discarded: Counter[UUID] = Counter()
+    for one, flight in zip(dead, flights, strict=True):
+        discarded += _requeue(one, flight, exit_code, seal, with_parent=worker.is_parent)
+    return Burial(
+        worker=worker,
+        exit_code=exit_code,
+        flight=_busiest(flights),
+        interrupted=(),
+        touched=tuple(sorted({one.lane_session_id for one in dead if one.lane_session_id is not None})),
+        discarded=discarded,
+        with_parent=worker.is_parent,
+    )
+
+
+def _as_log(burial: Burial) -> dict[str, object]:
+    return {
+        "worker": burial.worker.token,
+        "pid": burial.worker.pid,
+        "exit_code": burial.exit_code,
+        "interrupted": len(burial.interrupted),
+    }
 
 
 def _lock_served(worker: Worker) -> list[ProcessingSession]:
