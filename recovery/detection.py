@@ -30,7 +30,7 @@ def bury(worker: Worker, exit_code: int | None = None) -> bool:
 
 def record_crash(burial: Burial) -> None:
     """Write down a death: a row for each session that it touched, or one of the process alone."""
-    sessions: list[UUID | None] = sorted({*burial.interrupted, *burial.touched})
+    sessions: list[UUID | None] = [*sorted({*burial.interrupted, *burial.touched})]
     for session_id in sessions or [burial.worker.serves_id]:
         Crash.objects.create(
             session_id=session_id,
