@@ -5,12 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Sum
 from django.db.models.functions import Now
 
-from processing.models import Batch, ProcessingSession, Worker
-from processing.models.batch import COUNTERS
-from processing.states import BatchStatus, Status
+from processing.models import ProcessingSession, Worker
+from processing.states import Status
 
 WORKING = (Status.SCANNING, Status.RUNNING, Status.COMPARING)
 
@@ -27,19 +25,9 @@ def status_of(session: ProcessingSession) -> dict[str, Any]:
 
 def statuses_of(sessions: Sequence[ProcessingSession]) -> list[dict[str, Any]]:
     """Give the published statuses of some sessions, with two queries however many they are."""
-    open_counts = _open_counts(sessions)
+    counts = ProcessingSession.objects.count_photos(*(session.pk for session in sessions))
     rates = _rates_per_s(sessions)
-    return [_status(session, open_counts.get(session.pk, {}), rates.get(session.pk)) for session in sessions]
-
-
-def _open_counts(sessions: Sequence[ProcessingSession]) -> dict[UUID, dict[str, int]]:
-    """Sum, by session, the counters of the batches that the session's own counters do not hold yet."""
-    batches = Batch.objects.filter(
-        session__in=sessions, processed__gt=0, status__in=(BatchStatus.QUEUED, BatchStatus.LEASED)
-    )
-    sums = {f"{name}_sum": Sum(name) for name in COUNTERS}
-    rows = batches.order_by().values("session_id").annotate(**sums).values_list("session_id", *sums)
-    return {session_id: dict(zip(COUNTERS, counts, strict=True)) for session_id, *counts in rows}
+    return [_status(session, counts[session.pk], rates.get(session.pk)) for session in sessions]
 
 
 def _rates_per_s(sessions: Sequence[ProcessingSession]) -> dict[UUID, float]:
@@ -53,10 +41,7 @@ def _rates_per_s(sessions: Sequence[ProcessingSession]) -> dict[UUID, float]:
     return {session_id: round(rate_per_s, 2) for session_id, rate_per_s in rates.items()}
 
 
-def _status(
-    session: ProcessingSession, open_counts: Mapping[str, int], rate_per_s: float | None
-) -> dict[str, Any]:
-    counts = {name: getattr(session, name) + open_counts.get(name, 0) for name in COUNTERS}
+def _status(session: ProcessingSession, counts: Mapping[str, int], rate_per_s: float | None) -> dict[str, Any]:
     return {
         "session": str(session.pk),
         "status": session.status.value,

@@ -60,7 +60,9 @@ class Checkpoint(models.Model):
     """A summary of committed rows, made in the transaction that committed them."""
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    session = models.ForeignKey("processing.ProcessingSession", models.CASCADE, related_name="+")
+    session = models.ForeignKey(
+        "processing.ProcessingSession", models.CASCADE, related_name="+", db_index=False
+    )
     batch = models.ForeignKey("processing.Batch", models.CASCADE, null=True, blank=True, related_name="+")
     checkpoint_type = models.CharField(_("type"), max_length=10, choices=CheckpointType)
     sequence = models.PositiveBigIntegerField(_("number within its batch"))

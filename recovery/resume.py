@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from processing.models import Batch, ProcessingSession
 from processing.models.session import Register, StepRefused
-from processing.states import BatchKind, BatchStatus
+from processing.states import BatchKind
 from recovery.models import Crash, RecoveryAttempt
 
 CONTINUE = "continue"
@@ -64,9 +64,7 @@ def _recovered(session: ProcessingSession) -> Recovered:
 
 def start_index(session: ProcessingSession) -> int:
     """Give the lowest position without a verdict; the number of photos when none is left."""
-    unfinished = Batch.objects.filter(
-        session=session, kind=BatchKind.PHOTOS, status__in=(BatchStatus.QUEUED, BatchStatus.LEASED)
-    )
+    unfinished = Batch.objects.unfinished().filter(session=session, kind=BatchKind.PHOTOS)
     first = unfinished.order_by("number").first()
     if first is None:
         return session.found_count

@@ -296,6 +296,7 @@ class Migration(migrations.Migration):
             model_name="batch",
             name="session",
             field=models.ForeignKey(
+                db_index=False,
                 on_delete=django.db.models.deletion.CASCADE,
                 related_name="batches",
                 to="processing.processingsession",
@@ -549,7 +550,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="batch",
             index=models.Index(
-                condition=models.Q(("processed__gt", 0), ("status__in", ["queued", "leased"])),
+                condition=models.Q(models.Q(("status", "done"), _negated=True), ("processed__gt", 0)),
                 fields=["session"],
                 name="open_batch_with_results",
             ),
@@ -557,7 +558,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="batch",
             index=models.Index(
-                condition=models.Q(("status__in", ["queued", "leased"])),
+                condition=models.Q(("status", "done"), _negated=True),
                 fields=["session", "kind"],
                 name="unfinished_batch_by_kind",
             ),
