@@ -5,9 +5,7 @@ import signal
 import sys
 import time
 from argparse import ArgumentParser
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +98,7 @@ class Command(StockproofCommand):
 
 
 class Drama:
-    """The kill: once half of the photos are judged, a worker with unsaved verdicts gets SIGKILL."""
+    """The kill: once half of the photos are judged, a worker in the middle of a chunk gets SIGKILL."""
 
     def __init__(self, command: StockproofCommand, session: ProcessingSession) -> None:
         self._command, self._session = command, session
@@ -119,7 +117,8 @@ class Drama:
             return
         for worker in Worker.objects.living().laborers().filter(lane_session=self._session).order_by("pk"):
             flight = recorder.read_flight(worker.token)
-            if flight.uncommitted and flight.positions:
+            filling = len(flight.uncommitted) % self._session.checkpoint_interval
+            if flight.positions and 0 < filling < self._session.checkpoint_interval - 1:
                 os.kill(worker.pid, signal.SIGKILL)
                 self._killed_s = time.monotonic()
                 self._command.note(
@@ -143,10 +142,7 @@ def draw(folder: Path) -> "list[Expected]":
     from processing.analysis import samples  # noqa: PLC0415 -- slow import, which only this command needs
 
     folder.mkdir(parents=True, exist_ok=True)
-    expected = samples.plan(PHOTOS_COUNT)
-    with ProcessPoolExecutor(settings.STOCKPROOF_WORKERS, mp_context=get_context("spawn")) as painters:
-        list(painters.map(samples.draw, [folder] * len(expected), expected))
-    return expected
+    return samples.draw_samples(folder, PHOTOS_COUNT)
 
 
 def differences(session: ProcessingSession, expected: "list[Expected]") -> list[str]:
@@ -155,7 +151,7 @@ def differences(session: ProcessingSession, expected: "list[Expected]") -> list[
     for row in ImageResult.objects.live().filter(session=session).in_order():
         image = image_of(row, session.preset)
         found[image["path"]] = (image["verdict"], [reason["code"] for reason in image["reasons"]])
-    known = {one.name: (one.verdict, list(one.reasons)) for one in expected}
+    known = {one.name: (one.verdict, list(one.codes)) for one in expected}
     return [
         f"{name}: expected {known.get(name)}, found {found.get(name)}"
         for name in sorted(known.keys() | found.keys())
