@@ -2,7 +2,8 @@
 
 import os
 import time
-from base64 import b64decode, b64encode
+from base64 import b64decode
+from binascii import b2a_base64
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -206,4 +207,4 @@ def _commit_of(batch: Batch, session: ProcessingSession) -> Commit:
 
 
 def _as_base64(path: bytes) -> str:
-    return b64encode(path).decode()
+    return b2a_base64(path, newline=False).decode()
