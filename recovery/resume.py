@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Min
 from django.db.models.functions import Now
 
 from processing.models import Batch, ProcessingSession
@@ -67,13 +66,8 @@ def start_index(session: ProcessingSession) -> int:
     unfinished = Batch.objects.filter(
         session=session, kind=BatchKind.PHOTOS, status__in=(BatchStatus.QUEUED, BatchStatus.LEASED)
     )
-    first = unfinished.order_by("number").first()
-    if first is None:
-        return session.found_count
-    missing = first.missing()
-    return missing[0].position if missing else _first_after(session)
-
-
-def _first_after(session: ProcessingSession) -> int:
-    lowest = Batch.objects.queued().filter(session=session).aggregate(lowest=Min("first_position"))["lowest"]
-    return lowest if lowest is not None else session.found_count
+    for batch in unfinished.order_by("number"):
+        missing = batch.missing()
+        if missing:
+            return missing[0].position
+    return session.found_count
