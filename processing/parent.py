@@ -90,14 +90,21 @@ class Parent:
         self.is_broken = False
         self._progress: Sequence[object] = []
         self._deaths_before = 0
+        self._cluster: Child
         self._children: list[Child] = []
 
     def register(self, session: ProcessingSession | None = None) -> Worker:
         """Add this parent's row; with a session it serves that one alone, through a queue of its own."""
-        self.presence = Presence()
+        presence = Presence()
+        try:
+            row = presence.register(serves=session)
+        except DATABASE_ERRORS:
+            presence.recorder.close()
+            raise
+        self.presence = presence
         if session is not None:
-            self._queue_name = queue.private_queue(self.presence.recorder.token)
-        return self.presence.register(serves=session)
+            self._queue_name = queue.private_queue(row.token)
+        return row
 
     def add_child(self, child: Child) -> None:
         """Keep another process alive beside the cluster."""
@@ -140,22 +147,22 @@ class Parent:
     def _sweep(self) -> None:
         if self.presence.buried.is_set():
             self._register_anew()
-        for child in self._children:
+        for child in (self._cluster, *self._children):
             child.keep_alive()
         sweep(self.presence.row, self._queue_name)
         self._break_crash_loop()
 
     def _register_anew(self) -> None:
         """Others took this process for dead: drop its workers, which are fenced, and begin again under a new row."""
-        logger.error("buried by mistake, registering anew", extra={"worker": self.presence.row.token})
-        self._children.pop(0).kill()
-        self.presence.end()
-        serves = self.presence.row.serves
-        self._begin(self.register(serves))
+        buried = self.presence
+        logger.error("buried by mistake, registering anew", extra={"worker": buried.row.token})
+        self._cluster.kill()
+        self._begin(self.register(buried.row.serves))
+        buried.end()
 
     def _begin(self, row: Worker) -> None:
         arguments = [row.token, self._queue_name, str(self._workers), str(os.getpid())]
-        self._children.insert(0, Child(["-m", "processing.cluster", *arguments]))
+        self._cluster = Child(["-m", "processing.cluster", *arguments])
         self.presence.start_beating(lambda: self._look(row))
 
     def _break_crash_loop(self) -> None:
@@ -165,18 +172,18 @@ class Parent:
         deaths = Worker.objects.filter(parent=self.presence.row).exclude(ended_at=None).count()
         if progress != self._progress:
             self._progress, self._deaths_before = progress, deaths
-            self._children[0].praise()
+            self._cluster.praise()
         in_a_row = deaths - self._deaths_before
         limit = max(CRASH_LOOP_DEATHS_MIN, CRASH_LOOP_DEATHS_PER_WORKER * self._workers)
-        if in_a_row >= limit or self._children[0].restarts_count >= RESTARTS_MAX:
-            self.is_broken = True
+        if in_a_row >= limit or self._cluster.restarts_count >= RESTARTS_MAX:
             _fail_all(sessions, CRASH_LOOP.format(deaths=max(in_a_row, RESTARTS_MAX)))
+            self.is_broken = True
 
     def _stop_children(self) -> None:
         """Drain all children at once; a second signal kills them."""
         threads = [
             threading.Thread(target=child.stop, kwargs={"is_aborted": lambda: self.signal_count > 1})
-            for child in self._children
+            for child in (self._cluster, *self._children)
         ]
         for thread in threads:
             thread.start()

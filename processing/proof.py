@@ -25,7 +25,10 @@ class Proof:
 
 
 def prove(session: ProcessingSession) -> Proof:
-    """Count a session's live rows against its manifests and its counters."""
+    """Count a session's live rows against its manifests and its counters.
+
+    A row of a position that no manifest holds counts as doubled: it stands for no photo.
+    """
     photos = sum(
         Batch.objects.filter(session=session, kind=BatchKind.PHOTOS).values_list("photos_count", flat=True)
     )
@@ -35,12 +38,13 @@ def prove(session: ProcessingSession) -> Proof:
     for position, decision in rows.values_list("position", "decision").iterator(5000):
         seen[position] += 1
         decisions[decision] += 1
+    found = sum(1 for position in seen if position < photos)
     stored = session.counts()
     counted = {name: decisions[name] for name in COUNTERS[1:]} | {"processed": seen.total()}
     return Proof(
         photos=photos,
         results=seen.total(),
-        missing=photos - len(seen),
-        doubled=seen.total() - len(seen),
+        missing=photos - found,
+        doubled=seen.total() - found,
         counters_differ=any(stored[name] != counted[name] for name in COUNTERS),
     )

@@ -95,7 +95,10 @@ def _work_off_batches(session: ProcessingSession, work: Slice) -> int:
 
 
 def run_batch(batch: Batch, work: Slice) -> None:
-    """Do a leased batch's work, whatever its kind. A source that is gone fails the session."""
+    """Do a leased batch's work, whatever its kind. A source that is gone fails the session.
+
+    A comparison that finds the session cancelled or failed meanwhile does not land (design §3).
+    """
     try:
         if batch.kind == BatchKind.SCAN:
             run_scan(batch, keep_going=_keep_going(batch, work), seal=work.seal)
@@ -105,6 +108,9 @@ def run_batch(batch: Batch, work: Slice) -> None:
             PhotoRun(batch, work).run()
     except SourceGone as error:
         _fail(batch, str(error))
+    except StepRefused as error:
+        logger.warning("step refused, work dropped", extra={"error": str(error)})
+        batch.release()
 
 
 def _keep_going(batch: Batch, work: Slice) -> Callable[[], bool]:
@@ -204,6 +210,7 @@ class PhotoRun:
             self.chunk += self._measure(group)
         except MemoryError:
             self._make_room(group, alone=alone)
+            return
         self.work.presence.land(uncommitted=self._uncommitted())
         self.analyzed_count += len(group)
         self._tell_pace(group)
@@ -249,7 +256,7 @@ class PhotoRun:
             except OSError as error:
                 self.work.presence.recorder.note(last_error=str(error))
                 if attempt + 1 == SOURCE_TRIES_MAX or not self.work.may_go_on():
-                    raise SourceGone(self.folder.root, str(error.strerror)) from error
+                    raise SourceGone(_cannot_be_read(photo, error)) from error
                 time.sleep(min(0.2 * 2**attempt, WAIT_S_MAX))
         raise RuntimeError("SOURCE_TRIES_MAX must be at least 1.")
 
@@ -314,6 +321,13 @@ def commit_surely(batch: Batch, chunk: list[ImageResult], work: Slice) -> None:
             wait_s = min(wait_s * 2, WAIT_S_MAX)
         else:
             return
+
+
+def _cannot_be_read(photo: Photo, error: OSError) -> str:
+    return (
+        f"{path_text(photo.path)} cannot be read: {error.strerror}. This is no fault of the photo: "
+        "look at the disk, then recover the session."
+    )
 
 
 def _groups(photos: Sequence[Photo], size: int) -> Iterator[Sequence[Photo]]:

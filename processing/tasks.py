@@ -3,6 +3,7 @@
 import functools
 import logging
 import signal
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
@@ -44,28 +45,27 @@ def writer() -> ThreadPoolExecutor:
 
 
 def labor(parent_id: int, queue_name: str, workers: int) -> None:
-    """Live as one of some workers until SIGTERM: take calls, run lanes, register anew when buried by mistake."""
+    """Live as one of some workers until SIGTERM: take calls, run lanes, register anew when buried by mistake.
+
+    One handler serves all of a process's rows, and is there before the first: a stop is never lost between two.
+    """
     global _queue_name, _decoders_count
     _queue_name = queue_name
     _decoders_count = max(1, settings.USABLE_CORES_COUNT // workers)
+    draining = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _signum, _frame: draining.set())
     parent = Worker.objects.get(pk=parent_id)
     while True:
-        presence = _come_alive(parent)
-        _live(presence, queue_name)
-        if presence.draining.is_set() or not Worker.objects.living().filter(pk=parent_id).exists():
+        presence = _come_alive(parent, draining)
+        queue.work_off(queue_name, lambda: presence.wants_to_stop)  # noqa: B023 -- it ends before the next turn
+        presence.end()
+        if draining.is_set() or not Worker.objects.living().filter(pk=parent_id).exists():
             return
 
 
-def _live(presence: Presence, queue_name: str) -> None:
-    """Take calls until a stop is wanted."""
-    signal.signal(signal.SIGTERM, lambda _signum, _frame: presence.draining.set())
-    queue.work_off(queue_name, lambda: presence.wants_to_stop)
-    presence.end()
-
-
-def _come_alive(parent: Worker) -> Presence:
+def _come_alive(parent: Worker, draining: threading.Event) -> Presence:
     global _presence
-    presence = Presence()
+    presence = Presence(draining)
     presence.register(parent=parent, device=settings.STOCKPROOF_DEVICE)
     watch = Watch()
     presence.start_beating(lambda: detection.look(presence.row, watch))

@@ -45,9 +45,9 @@ class Presence:
     `draining` asks it to stop at the next photo; `buried` says that others took its work away.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, draining: threading.Event | None = None) -> None:
         self.recorder = FlightRecorder()
-        self.draining = threading.Event()
+        self.draining = draining or threading.Event()
         self.buried = threading.Event()
         self.telemetry: dict[str, Any] = {}
         self._over = threading.Event()

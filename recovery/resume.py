@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Min
 from django.db.models.functions import Now
 
 from processing.models import Batch, ProcessingSession
@@ -65,13 +64,8 @@ def _recovered(session: ProcessingSession) -> Recovered:
 def start_index(session: ProcessingSession) -> int:
     """Give the lowest position without a verdict; the number of photos when none is left."""
     unfinished = Batch.objects.unfinished().filter(session=session, kind=BatchKind.PHOTOS)
-    first = unfinished.order_by("number").first()
-    if first is None:
-        return session.found_count
-    missing = first.missing()
-    return missing[0].position if missing else _first_after(session)
-
-
-def _first_after(session: ProcessingSession) -> int:
-    lowest = Batch.objects.queued().filter(session=session).aggregate(lowest=Min("first_position"))["lowest"]
-    return lowest if lowest is not None else session.found_count
+    for batch in unfinished.order_by("number"):
+        missing = batch.missing()
+        if missing:
+            return missing[0].position
+    return session.found_count

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
-from processing.analysis.records import Facts, Measured
+from processing.analysis.records import Measured
 
 Value = float | int | str | list[str]
 Rules = Mapping[str, Value]

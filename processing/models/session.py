@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from processing import states
 from processing.models.batch import COUNTERS, Batch
 from processing.models.worker import Worker
-from processing.states import BatchKind, BatchStatus, Hold, SessionState, Stage, Status
+from processing.states import BatchKind, Hold, SessionState, Stage, Status
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
