@@ -194,3 +194,19 @@ def test_commands_load_neither_torch_nor_pillow_nor_numpy_when_they_are_imported
     )
 
     assert (ended.stdout, ended.stderr) == ("[]", "")
+
+
+def test_command_exits_1_with_a_sentence_when_a_setting_has_a_wrong_value() -> None:
+    ended = run_process("sessions", BATCH_SIZE="many")
+    in_json = run_process("sessions", "--json", BATCH_SIZE="many")
+
+    sentence = "BATCH_SIZE is 'many', but it must be a whole number from 1 to 10000: set it to one, or unset it for 50."
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", f"Error: {sentence}\n")
+    assert (in_json.returncode, in_json.stderr) == (1, "")
+    assert json.loads(in_json.stdout) == {
+        "type": "error",
+        "code": "configuration",
+        "message": sentence,
+        "hint": "",
+        "session": None,
+    }
