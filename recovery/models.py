@@ -108,7 +108,7 @@ def unpack_state(packed: bytes) -> dict[str, object]:
     """Read what `pack_state` wrote. Raises ValueError when the bytes are damaged."""
     try:
         state = json.loads(zlib.decompress(packed))
-    except zlib.error as error:
+    except (zlib.error, ValueError) as error:
         raise ValueError("The checkpoint's state is damaged.") from error
     if not isinstance(state, dict):
         raise ValueError("The checkpoint's state is not an object.")  # noqa: TRY004 -- damaged data, not a wrong type

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Register = Callable[["ProcessingSession"], Worker]
 PREFIX_LENGTH_MIN = 4
+NAME_LENGTH_MAX = 36
 LANES_DEFAULT = 64
 _UNHELD = Q(stage__in=states.UNFINISHED, hold=Hold.NONE)
 # The statuses that people look for, as conditions: scanning and comparing count as running.
@@ -142,6 +143,9 @@ class SessionQuerySet(models.QuerySet["ProcessingSession"]):
 def _has_prefix(name: str) -> Q:
     """Match ids by their first digits, as a range: both databases then use the primary key."""
     digits = name.replace("-", "").lower()
+    if len(name) > NAME_LENGTH_MAX:
+        name = f"{name[:NAME_LENGTH_MAX]}…"  # test: test_named_answers_with_a_short_sentence_when_the_text_is_huge
+        digits = ""
     if not PREFIX_LENGTH_MIN <= len(digits) <= 32 or set(digits) - set("0123456789abcdef"):
         raise SessionNotFound(
             f"{name!r} is not a session's id. Give at least its first {PREFIX_LENGTH_MIN} digits, or `latest`."

@@ -3,16 +3,17 @@
 from collections.abc import Callable
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection
 from django.db.models import Count
 from django.test.utils import CaptureQueriesContext
 
 from processing.models import Batch, ImageResult, LeaseLost, ProcessingSession
 from processing.models.batch import COUNTERS, Commit
 from processing.states import BatchKind, BatchStatus, Hold, Stage, Verdict
+from tests.bulk import multiply
 from tests.factories import make_batch, make_result, make_results, make_session, make_worker, no_seal
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 class SealBroken(Exception):
@@ -342,10 +343,7 @@ def test_commit_asks_the_same_queries_at_no_and_at_fifty_thousand_rows() -> None
         [make_result(batch=each, position=position) for position in (50_000, 50_001)]
         for each in (batch, later)
     ]
-    with transaction.atomic():
-        ImageResult.objects.bulk_create(
-            [make_result(batch=later, position=position) for position in range(50_000)], batch_size=5000
-        )
+    multiply(make_result(batch=later, position=0), count=50_000, position="n")
 
     empty = queries_of(lambda: batch.commit(chunks[0], no_seal))
     full = queries_of(lambda: later.commit(chunks[1], no_seal))
