@@ -42,7 +42,8 @@ def sample_pixels(pixels: Pixels) -> Pixels:
         (np.arange(SAMPLE_PX) * 2 + 1) * length // (2 * SAMPLE_PX)
         for length in (pixels.shape[0], pixels.shape[1])
     )
-    return pixels[rows[:, None], columns[None, :]]
+    sample: Pixels = pixels[rows[:, None], columns[None, :]]
+    return sample
 
 
 def take_luma(tile: Pixels, out: Pixels) -> None:

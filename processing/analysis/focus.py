@@ -20,7 +20,8 @@ def measure_sharpness(details: Floats, noise: float) -> Floats:
     blur along one direction shows in that direction only. One value per direction: the 75 % quantile of the tiles.
     """
     fine, coarse = np.maximum(details - NOISE_GAIN * noise**2, 0.0)
-    return np.quantile(fine / np.maximum(coarse, DETAIL_MIN), SHARP_SHARE, axis=1)
+    sharpness: Floats = np.quantile(fine / np.maximum(coarse, DETAIL_MIN), SHARP_SHARE, axis=1)
+    return sharpness
 
 
 def measure_focus(sharpness: Floats) -> float:

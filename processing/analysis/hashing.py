@@ -33,18 +33,16 @@ def fingerprint(cells: npt.NDArray[np.int64]) -> bytes:
     return np.packbits(signs).tobytes()
 
 
-def _alternate() -> Signs:
-    return (np.arange(SIDE, dtype=np.uint8) & 1)[:, None]
-
-
 def _views() -> tuple[Callable[[Signs], Signs], ...]:
     """The eight ways to look at signs [n, 16, 16]: mirrored across, down, both, and each of them transposed."""
-    down, across = _alternate(), _alternate().T
+    odd: Signs = np.arange(SIDE, dtype=np.uint8) % np.uint8(2)
+    none: Signs = np.zeros((SIDE, SIDE), np.uint8)
+    across, down = none + odd, none + odd[:, None]
 
     def look(flips: Signs, *, transposed: bool) -> Callable[[Signs], Signs]:
         return lambda signs: (signs.transpose(0, 2, 1) if transposed else signs) ^ flips
 
-    flips = (np.zeros_like(down ^ across), across ^ (0 * down), down ^ (0 * across), down ^ across)
+    flips = (none, across, down, down ^ across)
     return tuple(look(flip, transposed=transposed) for transposed in (False, True) for flip in flips)
 
 

@@ -83,15 +83,16 @@ class Workspace:
         across = self._lend(self.scratch, TILE_PX, TILE_PX - GRID_PX)
         torch.sub(self.luma[:, :, 1 : 1 - GRID_PX], self.luma[:, :, :-GRID_PX], out=across)
         sums = across.abs_().clamp_(max=STEP_LEVELS).sum(dim=1)
-        self.steps[0, part] = sums.unflatten(1, (-1, GRID_PX)).sum(dim=1)
+        self.steps[0, part] = sums.view(CHUNK_COUNT, -1, GRID_PX).sum(dim=1)
         down = self._lend(self.scratch, TILE_PX - GRID_PX, TILE_PX)
         torch.sub(self.luma[:, 1 : 1 - GRID_PX], self.luma[:, :-GRID_PX], out=down)
         sums = down.abs_().clamp_(max=STEP_LEVELS).sum(dim=2)
-        self.steps[1, part] = sums.unflatten(1, (-1, GRID_PX)).sum(dim=1)
+        self.steps[1, part] = sums.view(CHUNK_COUNT, -1, GRID_PX).sum(dim=1)
 
 
 def _mean_blocks(values: torch.Tensor, side: int) -> torch.Tensor:
-    return values.unflatten(1, (-1, side)).unflatten(3, (-1, side)).mean(dim=(2, 4)).flatten(1)
+    count, rows, columns = values.shape
+    return values.reshape(count, rows // side, side, columns // side, side).mean(dim=(2, 4)).flatten(1)
 
 
 def measure_sample(sample: torch.Tensor) -> torch.Tensor:
@@ -106,5 +107,5 @@ def measure_sample(sample: torch.Tensor) -> torch.Tensor:
     low = torch.minimum(torch.minimum(red, green), blue)
     middle = red + green + blue - high - low
     counts = [torch.bincount(values.flatten(), minlength=256) for values in (luma, high - low, high, middle)]
-    cells = luma.unflatten(0, (CELLS, CELL_PX)).unflatten(2, (CELLS, CELL_PX)).sum(dim=(1, 3))
+    cells = luma.view(CELLS, CELL_PX, CELLS, CELL_PX).sum(dim=(1, 3))
     return torch.cat([*counts, cells.flatten()])

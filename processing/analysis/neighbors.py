@@ -83,11 +83,15 @@ class _Bucket:
 
 def _keep_near(base: Words, turned: Words, first: Places, second: Places, radius: int) -> Places:
     """Count differing bits, half of them first, since strangers already differ there; gives rows [pair, 3]."""
-    for half in (slice(0, 2), slice(0, 4)):
-        distances = np.bitwise_count(base[first, half] ^ turned[second, half]).sum(axis=1, dtype=np.int64)
-        near = distances <= radius
-        first, second, distances = first[near], second[near], distances[near]
-    return np.stack([first, second, distances], axis=1)
+    near = _count_bits(base[first, :2] ^ turned[second, :2]) <= radius
+    first, second = first[near], second[near]
+    rows = np.stack([first, second, _count_bits(base[first] ^ turned[second])], axis=1)
+    return rows[rows[:, 2] <= radius]
+
+
+def _count_bits(words: Words) -> Places:
+    bits: Places = np.bitwise_count(words).sum(axis=1, dtype=np.int64)
+    return bits
 
 
 def _sort_pairs(found: list[Places], count: int) -> Pairs:

@@ -7,7 +7,7 @@ Floats = npt.NDArray[np.float64]
 # Nearly black and nearly white places lose their noise to clipping.
 DARK_LEVEL, BRIGHT_LEVEL = 15.0, 240.0
 # With fewer blocks left than this, what is left is the texture of one small thing: then all are taken.
-BLOCKS_MIN = 200
+BLOCKS_MIN = 384
 EVEN_SHARE = 0.02
 # Mean absolute value to standard deviation of a normal distribution.
 NORMAL_FACTOR = float(np.sqrt(np.pi / 2))

@@ -35,7 +35,9 @@ RULES: tuple[Rule, ...] = (
     Rule("color_spaces", "colour_space", "color_space", "one_of", "", "The color space is one of these."),
     Rule("min_megapixels", "too_small", "megapixels", "min", "MP", "The photo has at least this size.", 1000),
     Rule("max_megapixels", "too_large", "megapixels", "max", "MP", "The photo has at most this size.", 1000),
-    Rule("max_bytes", "file_too_big", "bytes_count", "max", "bytes", "The file has at most this size.", 10**10),
+    Rule(
+        "max_bytes", "file_too_big", "bytes_count", "max", "bytes", "The file has at most this size.", 10**10
+    ),
     Rule("focus_min", "out_of_focus", "focus", "min", "", "The sharpest places are sharp at 100 %."),
     Rule(
         "steadiness_min",
@@ -65,10 +67,40 @@ RULES: tuple[Rule, ...] = (
         "Steps between JPEG blocks stand out by at most this factor.",
         100,
     ),
-    Rule("burnt_max", "overexposed", "burnt", "max", "share", "What is burnt out exceeds what is only bright by at most this share."),
-    Rule("brightest_min", "underexposed", "brightest", "min", "levels", "The brightest parts reach this level.", 255),
-    Rule("contrast_min", "low_contrast", "contrast", "min", "", "Dark and bright are this far apart (Michelson)."),
-    Rule("saturation_max", "oversaturated", "saturation", "max", "levels", "Colors are at most this strong.", 255),
+    Rule(
+        "burnt_max",
+        "overexposed",
+        "burnt",
+        "max",
+        "share",
+        "What is burnt out exceeds what is only bright by at most this share.",
+    ),
+    Rule(
+        "brightest_min",
+        "underexposed",
+        "brightest",
+        "min",
+        "levels",
+        "The brightest parts reach this level.",
+        255,
+    ),
+    Rule(
+        "contrast_min",
+        "low_contrast",
+        "contrast",
+        "min",
+        "",
+        "Dark and bright are this far apart (Michelson).",
+    ),
+    Rule(
+        "saturation_max",
+        "oversaturated",
+        "saturation",
+        "max",
+        "levels",
+        "Colors are at most this strong.",
+        255,
+    ),
     Rule(
         "similar_distance_max",
         "similar",
@@ -139,11 +171,9 @@ def _validate_words(key: str, value: object) -> None:
 
 def _validate_number(rule: Rule, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"Rule {rule.key!r} cannot be {value!r}: it is a number.")
-    if not rule.lowest <= value <= rule.highest:
-        raise ValueError(
-            f"Rule {rule.key!r} cannot be {value!r}: it lies between {rule.lowest:g} and {rule.highest:g}."
-        )
+        raise ValueError(f"Rule {rule.key!r} cannot be {value!r}: it is a number.")  # noqa: TRY004 -- a wrong value to the person who typed it
+    if not 0 <= value <= rule.highest:
+        raise ValueError(f"Rule {rule.key!r} cannot be {value!r}: it lies between 0 and {rule.highest:g}.")
 
 
 def judge(measured: Measured, rules: Rules) -> Judgement:
@@ -166,7 +196,12 @@ def _known(measured: Measured) -> dict[str, float | str]:
     if facts is None:
         return dict(measured.measures)
     named = {"format": facts.format, "color_space": facts.color_space}
-    return {**measured.measures, **named, "megapixels": facts.megapixels, "bytes_count": float(facts.bytes_count)}
+    return {
+        **measured.measures,
+        **named,
+        "megapixels": facts.megapixels,
+        "bytes_count": float(facts.bytes_count),
+    }
 
 
 def _find_broken(rules: Rules, known: Mapping[str, float | str]) -> dict[str, Reason]:
