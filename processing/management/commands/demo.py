@@ -151,7 +151,7 @@ def differences(session: ProcessingSession, expected: "list[Expected]") -> list[
     for row in ImageResult.objects.live().filter(session=session).in_order():
         image = image_of(row, session.preset)
         found[image["path"]] = (image["verdict"], [reason["code"] for reason in image["reasons"]])
-    known = {one.name: (one.verdict, list(one.codes)) for one in expected}
+    known = {one.name: (one.verdict, list(one.reasons)) for one in expected}
     return [
         f"{name}: expected {known.get(name)}, found {found.get(name)}"
         for name in sorted(known.keys() | found.keys())
