@@ -1,0 +1,178 @@
+"""The administration: presets can be edited, the rest can only be looked at."""
+
+import json
+
+import pytest
+from django.contrib import admin
+from django.db import connection, models
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from config.admin import CappedPaginator, MachineRowAdmin
+from processing.models import Batch, ImageResult, Preset, ProcessingSession, SkippedEntry, Worker
+from recovery.models import Checkpoint, Crash, RecoveryAttempt
+from tests.factories import (
+    make_batch,
+    make_checkpoint,
+    make_crash,
+    make_results,
+    make_session,
+    make_worker,
+    no_seal,
+)
+from tests.people import make_user, signed_in, statements
+
+pytestmark = pytest.mark.django_db
+MACHINE_ROWS: list[type[models.Model]] = [
+    ProcessingSession,
+    Batch,
+    ImageResult,
+    Worker,
+    SkippedEntry,
+    Checkpoint,
+    Crash,
+    RecoveryAttempt,
+]
+
+
+@pytest.fixture
+def boss() -> Client:
+    """A signed-in superuser."""
+    return signed_in(make_user("boss", is_superuser=True))
+
+
+def make_rows() -> dict[type[models.Model], models.Model]:
+    """Make one row of each kind that the machine writes."""
+    session = make_session(total=4)
+    worker = make_worker()
+    batch = make_batch(session=session, worker=worker)
+    batch.commit(make_results(batch=batch, photos_count=1), no_seal)
+    return {
+        ProcessingSession: session,
+        Batch: batch,
+        ImageResult: ImageResult.objects.get(),
+        Worker: worker,
+        SkippedEntry: SkippedEntry.objects.create(session=session, path=b"a", path_text="a", reason="link"),
+        Checkpoint: make_checkpoint(session=session),
+        Crash: make_crash(worker=worker, session=session),
+        RecoveryAttempt: RecoveryAttempt.objects.create(session=session, number=1, option="continue"),
+    }
+
+
+def address(model: type[models.Model], page: str, *arguments: object) -> str:
+    """Address of a page of the administration."""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=arguments)
+
+
+@pytest.mark.parametrize("model", MACHINE_ROWS)
+def test_machine_rows_can_be_looked_at_but_not_touched_by_a_superuser(
+    boss: Client, model: type[models.Model]
+) -> None:
+    row = make_rows()[model]
+    before = model._default_manager.values().get(pk=row.pk)
+
+    listed = boss.get(address(model, "changelist"))
+    shown = boss.get(address(model, "change", row.pk))
+    changed = boss.post(address(model, "change", row.pk), {"_save": "Save"})
+    added = boss.get(address(model, "add"))
+    deleted = boss.post(address(model, "delete", row.pk), {"post": "yes"})
+
+    assert (listed.status_code, shown.status_code) == (200, 200)
+    assert 'name="_save"' not in shown.content.decode()
+    assert [changed.status_code, added.status_code, deleted.status_code] == [403, 403, 403]
+    assert model._default_manager.values().get(pk=row.pk) == before
+
+
+def test_every_model_of_ours_but_the_preset_is_read_only() -> None:
+    ours = {
+        model
+        for model, model_admin in admin.site._registry.items()
+        if model._meta.app_label in ("processing", "recovery") and isinstance(model_admin, MachineRowAdmin)
+    }
+
+    assert ours == set(MACHINE_ROWS)
+    assert not isinstance(admin.site._registry[Preset], MachineRowAdmin)
+
+
+def test_queue_has_no_place_in_the_administration() -> None:
+    assert [model for model in admin.site._registry if model._meta.app_label == "django_q"] == []
+
+
+@pytest.mark.parametrize("model", MACHINE_ROWS)
+def test_machine_rows_are_never_counted_to_the_last(boss: Client, model: type[models.Model]) -> None:
+    make_rows()
+
+    with CaptureQueriesContext(connection) as captured:
+        boss.get(address(model, "changelist"))
+
+    counting = [sql for sql in statements(captured) if "COUNT(" in sql and model._meta.db_table in sql]
+    assert len(counting) == 1
+    assert "LIMIT 5000" in counting[0]
+
+
+def test_capped_paginator_counts_what_it_shows() -> None:
+    session = make_session()
+    for _ in range(3):
+        make_batch(session=session)
+
+    paginator = CappedPaginator(Batch.objects.order_by("-pk"), 2)
+
+    assert (paginator.count, paginator.num_pages) == (3, 2)
+
+
+def test_lists_ask_as_many_queries_for_three_rows_as_for_one(boss: Client) -> None:
+    session = make_session()
+    counted = []
+    for rows_count in (1, 3):
+        while Batch.objects.count() < rows_count:
+            make_batch(session=session, worker=make_worker())
+        with CaptureQueriesContext(connection) as captured:
+            boss.get(address(Batch, "changelist"))
+        counted.append(len(statements(captured)))
+
+    assert counted[0] == counted[1]
+
+
+def test_administration_is_refused_when_the_person_is_no_staff() -> None:
+    response = signed_in(make_user()).get("/admin/")
+
+    assert response.status_code == 302
+    assert response.headers["Location"].startswith("/admin/login/")
+
+
+def test_preset_is_saved_when_its_rules_are_right(boss: Client) -> None:
+    response = boss.post(
+        address(Preset, "add"), {"name": "Microstock", "rules": json.dumps({"min_megapixels": 6})}
+    )
+
+    assert response.status_code == 302
+    assert Preset.objects.get(name="Microstock").rules == {"min_megapixels": 6}
+
+
+@pytest.mark.parametrize(
+    ("rules", "sentence"),
+    [
+        ('{"min_megapixels": 4\n"max_bytes": 1}', "Line 2, column 1 is not JSON: Expecting"),
+        ('{"focus": 1}', "Rule &#x27;focus&#x27; is not known."),
+        ('{"focus_min": 7}', "Rule &#x27;focus_min&#x27; cannot be 7: it lies between 0 and 1."),
+        ('{"noise_max": true}', "Rule &#x27;noise_max&#x27; cannot be True: it is a number."),
+        ("[]", "The rules must be an object of names and limits."),
+        ("7", "The rules must be an object of names and limits."),
+        ("", "This field is required."),
+    ],
+)
+def test_preset_says_what_is_wrong_with_its_rules(boss: Client, rules: str, sentence: str) -> None:
+    response = boss.post(address(Preset, "add"), {"name": "Microstock", "rules": rules})
+
+    assert response.status_code == 200
+    assert sentence in response.content.decode()
+    assert not Preset.objects.filter(name="Microstock").exists()
+
+
+def test_preset_shows_its_rules_one_a_line(boss: Client) -> None:
+    preset = Preset.objects.create(name="Two", rules={"focus_min": 0.2, "noise_max": 3})
+
+    page = boss.get(address(Preset, "change", preset.pk)).content.decode()
+
+    assert "{\n  &quot;focus_min&quot;: 0.2,\n  &quot;noise_max&quot;: 3\n}" in page
