@@ -7,7 +7,7 @@ from functools import partial
 
 import django
 
-from processing.mortal import die_with_parent
+from processing.mortal import ORPHANED_EXIT, die_with_parent
 
 logger = logging.getLogger(__name__)
 
@@ -19,9 +19,12 @@ def main(token: str, queue_name: str, size: int, parent_pid: int) -> int:
     django.setup()
     from processing import queue, tasks  # noqa: PLC0415 -- models need django.setup; torch is imported once, here
     from processing.models import Worker  # noqa: PLC0415 -- the same
-    from processing.worker import DATABASE_ERRORS  # noqa: PLC0415 -- the same
+    from processing.worker import DATABASE_ERRORS, patiently  # noqa: PLC0415 -- the same
 
-    parent_id = Worker.objects.get(token=token).pk
+    parent = patiently(Worker.objects.filter(token=token).first)
+    if parent is None:
+        return ORPHANED_EXIT
+    parent_id = parent.pk
 
     def on_death(pid: int, exit_code: int | None) -> None:
         try:

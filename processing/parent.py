@@ -22,6 +22,10 @@ logger = logging.getLogger(__name__)
 TICK_S = 0.1
 RESTART_WAIT_S_MAX = 10.0
 RESTARTS_MAX = 5
+# How long killed workers may take to be gone.
+DYING_S = 2.0
+# A child that lived so long did not die of its start.
+STEADY_S = 60.0
 CRASH_LOOP_DEATHS_PER_WORKER = 5
 CRASH_LOOP_DEATHS_MIN = 10
 CRASH_LOOP = (
@@ -38,6 +42,7 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._wait_s = 0.0
         self._not_before = 0.0
+        self._started = 0.0
         self.restarts_count = 0
 
     def keep_alive(self) -> None:
@@ -45,16 +50,19 @@ class Child:
         if self._process is not None and self._process.poll() is not None:
             logger.error("child process ended", extra={"exit_code": self._process.returncode})
             self._process = None
+            if time.monotonic() - self._started >= STEADY_S:
+                self.praise()
             self.restarts_count += 1
             self._wait_s = min(self._wait_s * 2 + 0.2, RESTART_WAIT_S_MAX)
             self._not_before = time.monotonic() + self._wait_s
         if self._process is None and time.monotonic() >= self._not_before:
+            self._started = time.monotonic()
             self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
                 self._arguments, env=self._environment, stdin=subprocess.DEVNULL, start_new_session=True
             )
 
     def praise(self) -> None:
-        """Forget earlier restarts: there was progress since."""
+        """Forget earlier restarts: there was progress since, or a steady time."""
         self.restarts_count, self._wait_s = 0, 0.0
 
     def kill(self) -> None:
@@ -94,7 +102,12 @@ class Parent:
         self._children: list[Child] = []
 
     def register(self, session: ProcessingSession | None = None) -> Worker:
-        """Add this parent's row; with a session it serves that one alone, through a queue of its own."""
+        """Add this parent's row; with a session it serves that one alone, through a queue of its own.
+
+        From here on a signal is a wish to stop: before the row exists, so that it is no death.
+        """
+        signal.signal(signal.SIGTERM, self._note_signal)
+        signal.signal(signal.SIGINT, self._note_signal)
         presence = Presence()
         try:
             row = presence.register(serves=session)
@@ -115,8 +128,6 @@ class Parent:
         row = self.presence.row
         living = Worker.objects.living().parents()
         queue.drop_dead_queues(set(living.values_list("token", flat=True)))
-        signal.signal(signal.SIGTERM, self._note_signal)
-        signal.signal(signal.SIGINT, self._note_signal)
         self._begin(row)
         try:
             self._work(is_over, on_stop)
@@ -173,6 +184,8 @@ class Parent:
         if progress != self._progress:
             self._progress, self._deaths_before = progress, deaths
             self._cluster.praise()
+        if not sessions:
+            self._deaths_before = deaths  # Where nothing is to be done, nothing can progress.
         in_a_row = deaths - self._deaths_before
         limit = max(CRASH_LOOP_DEATHS_MIN, CRASH_LOOP_DEATHS_PER_WORKER * self._workers)
         if in_a_row >= limit or self._cluster.restarts_count >= RESTARTS_MAX:
@@ -196,8 +209,21 @@ class Parent:
             if self.presence.row.serves_id:
                 queue.drop_queue(self._queue_name)
             self.presence.end()
+            self._bury_killed()
         except DATABASE_ERRORS as error:
             logger.warning("clean end not recorded", extra={"error": str(error)})
+
+
+    def _bury_killed(self) -> None:
+        """Bury the workers that an abort has killed, as they die: nobody else may come by for a long time.
+
+        test: test_second_signal_ends_everything_at_once_and_nothing_is_lost.
+        """
+        row = self.presence.row
+        deadline = time.monotonic() + DYING_S
+        while Worker.objects.living().filter(parent=row).exists() and time.monotonic() < deadline:
+            self._look(row)
+            time.sleep(TICK_S)
 
 
 def _fail_all(sessions: list[ProcessingSession], error: str) -> None:

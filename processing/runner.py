@@ -65,17 +65,12 @@ def run_slice(session_id: UUID, work: Slice) -> int:
     if not work.presence.row.enter_lane(session):
         work.presence.buried.set()
         return 0
-    release_leftovers(work.presence)
+    # A slice that ended in an error may have left some.
+    Batch.objects.release_held_by(work.presence.row)
     try:
         return _work_off_batches(session, work)
     finally:
         work.presence.row.enter_lane(None)
-
-
-def release_leftovers(presence: Presence) -> None:
-    """Give back what a slice that ended in an error still holds, so that nobody waits for it."""
-    for batch in Batch.objects.leased().filter(worker=presence.row).order_by("pk"):
-        batch.release()
 
 
 def _work_off_batches(session: ProcessingSession, work: Slice) -> int:

@@ -4,8 +4,8 @@ import functools
 import logging
 import signal
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -16,7 +16,7 @@ from processing.analysis.pipeline import Pipeline
 from processing.models import Batch, ProcessingSession, StepRefused, Worker
 from processing.runner import Slice
 from processing.sweep import sweep_session
-from processing.worker import DATABASE_ERRORS, Presence, Watch
+from processing.worker import DATABASE_ERRORS, Presence, Watch, patiently
 from recovery import checkpoints, detection
 
 logger = logging.getLogger(__name__)
@@ -45,31 +45,38 @@ def writer() -> ThreadPoolExecutor:
 
 
 def labor(parent_id: int, queue_name: str, workers: int) -> None:
-    """Live as one of some workers until SIGTERM: take calls, run lanes, register anew when buried by mistake.
-
-    One handler serves all of a process's rows, and is there before the first: a stop is never lost between two.
-    """
-    global _queue_name, _decoders_count
+    """Live as one of some workers until SIGTERM: take calls, run lanes, register anew when buried by mistake."""
+    global _queue_name, _presence, _decoders_count
     _queue_name = queue_name
     _decoders_count = max(1, settings.USABLE_CORES_COUNT // workers)
     draining = threading.Event()
+    # Before the row exists, so that a polite stop never looks like a death.
+    # test: test_polite_stop_is_no_crash_when_it_meets_a_worker_that_starts.
     signal.signal(signal.SIGTERM, lambda _signum, _frame: draining.set())
-    parent = Worker.objects.get(pk=parent_id)
-    while True:
-        presence = _come_alive(parent, draining)
-        queue.work_off(queue_name, lambda: presence.wants_to_stop)  # noqa: B023 -- it ends before the next turn
-        presence.end()
-        if draining.is_set() or not Worker.objects.living().filter(pk=parent_id).exists():
+    while not draining.is_set():
+        _presence = patiently(partial(_come_alive, parent_id, draining), draining.is_set)
+        if _presence is None:
             return
+        _live(_presence, queue_name)
+            return
+        _live(_presence, queue_name)
 
 
-def _come_alive(parent: Worker, draining: threading.Event) -> Presence:
-    global _presence
+def _live(presence: Presence, queue_name: str) -> None:
+    """Take calls until a stop is wanted."""
+    queue.work_off(queue_name, lambda: presence.wants_to_stop)
+    presence.end()
+
+
+def _come_alive(parent_id: int, draining: threading.Event) -> Presence | None:
+    """Register and begin to beat; None when the parent has ended."""
+    parent = Worker.objects.living().filter(pk=parent_id).first()
+    if parent is None:
+        return None
     presence = Presence(draining)
     presence.register(parent=parent, device=settings.STOCKPROOF_DEVICE)
     watch = Watch()
     presence.start_beating(lambda: detection.look(presence.row, watch))
-    _presence = presence
     return presence
 
 
@@ -93,18 +100,9 @@ def run_lane(session_id: str, lane: int) -> None:
 
 def _leave_when_possible(presence: Presence) -> None:
     """Wait for the database, then give back what the lane held: a lease that nobody works on is never offered."""
-    wait_s = 0.25
-    while not presence.wants_to_stop:
-        try:
-            connection.close()
-            runner.release_leftovers(presence)
-            presence.row.enter_lane(None)
-        except DATABASE_ERRORS as error:
-            logger.warning("waiting for the database", extra={"error": str(error), "wait_s": wait_s})
-            time.sleep(wait_s)
-            wait_s = min(wait_s * 2, runner.WAIT_S_MAX)
-        else:
-            return
+    connection.close()
+    patiently(lambda: Batch.objects.release_held_by(presence.row), lambda: presence.wants_to_stop)
+    patiently(lambda: presence.row.enter_lane(None), lambda: presence.wants_to_stop)
 
 
 def _offer_next(session_id: UUID) -> None:

@@ -1,5 +1,6 @@
 """This process among the others: its row, its heartbeat, and its look at who else lives."""
 
+import faulthandler
 import logging
 import os
 import socket
@@ -7,13 +8,13 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from processing import recorder
-from processing.models import ProcessingSession, Worker
+from processing.models import Batch, ProcessingSession, Worker
 from processing.recorder import FlightRecorder
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,12 @@ DEATH_GRACE_S = 1.0
 SILENT_BEATS = 3
 PHOTO_TIMEOUT_EXIT = 87
 WATCHDOG_TICK_S = 0.25
+# The interpreter's own watchdog needs no lock of ours; it counts a freeze too, so it is given more time.
+NATIVE_LIMIT_FACTOR = 3
+DATABASE_WAIT_S = 0.25
+DATABASE_WAIT_S_MAX = 10.0
+
+T = TypeVar("T")
 
 
 def boot_id() -> str:
@@ -39,6 +46,23 @@ def rss_bytes() -> int:
     return int(path.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def patiently(ask: Callable[[], T], gives_up: Callable[[], bool] = lambda: False) -> T | None:
+    """Ask the database until it answers, with growing waits; None when told to give up before it did.
+
+    test: test_run_completes_by_itself_when_postgresql_goes_away.
+    """
+    wait_s = DATABASE_WAIT_S
+    while not gives_up():
+        try:
+            return ask()
+        except DATABASE_ERRORS as error:
+            connection.close()
+            logger.warning("waiting for the database", extra={"error": str(error), "wait_s": wait_s})
+            time.sleep(wait_s)
+            wait_s = min(wait_s * 2, DATABASE_WAIT_S_MAX)
+    return None
+
+
 class Presence:
     """This process's row, its locked recorder and its beats.
 
@@ -47,7 +71,7 @@ class Presence:
 
     def __init__(self, draining: threading.Event | None = None) -> None:
         self.recorder = FlightRecorder()
-        self.draining = draining or threading.Event()
+        self.draining = threading.Event() if draining is None else draining
         self.buried = threading.Event()
         self.telemetry: dict[str, Any] = {}
         self._over = threading.Event()
@@ -108,10 +132,14 @@ class Presence:
         self.recorder.note(**facts)
         self._flight_s = 0.0
         self._limit_s = limit_s
+        # A decoder that never gives the interpreter back stops our watchdog thread too, but not this one.
+        # test: test_poison_photo_is_quarantined_when_it_costs_workers[hang_in_native_code].
+        faulthandler.dump_traceback_later(NATIVE_LIMIT_FACTOR * limit_s, exit=True, file=2)
 
     def land(self, **facts: Any) -> None:
         """Note that nothing is in flight."""
         self._limit_s = None
+        faulthandler.cancel_dump_traceback_later()
         self.recorder.note(phase="landed", positions=[], photo="", alone=False, **facts)
 
     def _watch_flight(self) -> None:
@@ -131,8 +159,13 @@ class Presence:
                 os._exit(PHOTO_TIMEOUT_EXIT)
 
     def end(self) -> None:
-        """Mark the clean end: the row first, then the recorder, so that nobody sees a death between."""
+        """Mark the clean end: the row first, then the recorder, so that nobody sees a death between.
+
+        What a failing database has left in its hands is given back before: nobody buries a clean end.
+        test: test_worker_gives_its_batch_back_when_it_ends.
+        """
         self._over.set()
+        Batch.objects.release_held_by(self.row)
         self.row.end()
         self.recorder.close()
 
@@ -174,6 +207,11 @@ class Watch:
         return silent.filter(pk=worker.pk).exists()
 
     def _is_overdue(self, worker: Worker) -> bool:
-        """Give a worker's own cluster a moment: only there the exit code is known."""
+        """Give a worker's own cluster a moment, while it has one: only there the exit code is known.
+
+        test: test_second_signal_ends_everything_at_once_and_nothing_is_lost.
+        """
+        if worker.parent is None or worker.parent.ended_at is not None:
+            return True
         now = time.monotonic()
         return now - self._first_seen_dead.setdefault(worker.pk, now) >= DEATH_GRACE_S

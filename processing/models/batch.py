@@ -102,6 +102,10 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         """Those of a session with photos that are done, in the order of positions."""
         return self.filter(session=session, kind=BatchKind.PHOTOS, processed__gt=0).order_by("number", "pk")
 
+    def release_held_by(self, worker: Worker) -> int:
+        """Give back whatever a worker holds, which works on none of it any more; give how many."""
+        return self.leased().filter(worker=worker).update(status=BATCH_STEPS["release"][1], worker=None)
+
     def claim(self, session_id: UUID, worker: Worker) -> "Batch | None":
         """Lease the first queued batch of a session, or None: nothing to take, or not now, or not by this one.
 

@@ -139,6 +139,10 @@ class Studio:
         """Give the rows of living workers."""
         return list(Worker.objects.living().laborers().order_by("pk"))
 
+    def laborers_of(self, run: Run) -> list[Worker]:
+        """Give the rows of a command's living workers."""
+        return list(Worker.objects.living().filter(parent__pid=run.pid).order_by("pk"))
+
     def kill_everything(self) -> None:
         """SIGKILL every process, as a power cut would; then reap the commands."""
         self.signal_everything(signal.SIGKILL)

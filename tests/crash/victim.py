@@ -146,5 +146,6 @@ ACTS: dict[str, Callable[[], None]] = {
     "segfault": lambda: os.kill(os.getpid(), signal.SIGSEGV),
     "abort": os.abort,
     "exit": lambda: os._exit(3),
+    "stop": lambda: os.kill(os.getpid(), signal.SIGTERM),
     "lose_answer": _lose_answer,
 }
