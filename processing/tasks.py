@@ -58,8 +58,6 @@ def labor(parent_id: int, queue_name: str, workers: int) -> None:
         if _presence is None:
             return
         _live(_presence, queue_name)
-            return
-        _live(_presence, queue_name)
 
 
 def _live(presence: Presence, queue_name: str) -> None:
