@@ -257,7 +257,7 @@ class Batch(models.Model):
         """
         counters, reason_counts = self._count(results)
         for result in results:
-            result.pk = None  # A rolled back try has left its numbers in the objects.
+            result.pk = None  # A rolled back try has left its numbers. test: test_commit_inserts_new_keys_*
         with transaction.atomic():
             ends = counters["processed"] == self.photos_count
             session = _sessions().lock(self.session_id) if ends else None
@@ -310,6 +310,7 @@ class Batch(models.Model):
         )
         if ends:
             changes.update(status=BATCH_STEPS["finish"][1], worker=None)
+        # test: test_commit_writes_nothing_when_*, test_commit_of_the_same_chunk_is_refused_when_it_has_landed
         held = Batch.objects.filter(
             pk=self.pk, status=BatchStatus.LEASED, lease=self.lease, processed=self.processed
         )

@@ -258,7 +258,10 @@ class ProcessingSession(models.Model):
         return session
 
     def _step(self, name: str, **changes: Any) -> None:
-        """Take one step of the table as one guarded UPDATE, or raise StepRefused."""
+        """Take one step of the table as one guarded UPDATE, or raise StepRefused.
+
+        test: test_session_step_leads_where_the_table_says_from_every_state.
+        """
         step = states.SESSION_STEPS[name]
         guarded = ProcessingSession.objects.filter(pk=self.pk, stage__in=step.stages, hold__in=step.holds)
         if len(step.latched) == 1:

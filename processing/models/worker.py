@@ -93,5 +93,8 @@ class Worker(models.Model):
         return Worker.objects.living().filter(pk=self.pk).update(lane_session=session) == 1
 
     def end(self) -> bool:
-        """Mark the clean end; `ended_at` never goes back, so False says that it was buried before."""
+        """Mark the clean end; `ended_at` never goes back, so False says that it was buried before.
+
+        test: test_buried_worker_can_neither_beat_nor_enter_a_lane_nor_end.
+        """
         return Worker.objects.living().filter(pk=self.pk).update(ended_at=Now(), lane_session=None) == 1
