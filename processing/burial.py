@@ -129,7 +129,12 @@ def _requeue(
 
 
 def _count_death(batch: Batch, flight: Flight, exit_code: int | None, seal: Seal) -> None:
-    """Note the photos in flight; set a poisonous one aside; stop a scan or a comparison that only kills."""
+    """Note the photos in flight; set a poisonous one aside; stop a scan or a comparison that only kills.
+
+    A cancelled session's row is not locked here, and nothing is to be decided for it any more.
+    """
+    if not ProcessingSession.objects.unfinished().filter(pk=batch.session_id).exists():
+        return
     batch.note_death()
     if batch.kind != BatchKind.PHOTOS:
         if batch.deaths >= STUCK_DEATHS_MAX:

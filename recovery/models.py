@@ -48,10 +48,10 @@ class CheckpointManager(models.Manager["Checkpoint"]):
     def prune(self, session_id: UUID) -> None:
         """Keep the newest image checkpoints of a session, in the transaction that made one too many.
 
-        Rows that another worker is pruning at the same moment are left to it.
+        The newest are those that cover the newest rows: a clock that jumps decides nothing (guarantee 15). Rows that another worker is pruning at the same moment are left to it.
         """
         images = self.filter(session_id=session_id, checkpoint_type=CheckpointType.IMAGE, pinned=False)
-        newest = images.order_by("-created_at", "-pk").select_for_update(skip_locked=True)
+        newest = images.order_by("-last_result", "-pk").select_for_update(skip_locked=True)
         old = list(newest.values_list("pk", flat=True)[settings.CHECKPOINT_KEEP_COUNT :])
         self.filter(pk__in=old).delete()
 
@@ -83,7 +83,7 @@ class Checkpoint(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["session", "-created_at", "-id"], name="checkpoint_newest_first"),
             models.Index(
-                fields=["session", "-created_at", "-id"],
+                fields=["session", "-last_result", "-id"],
                 condition=Q(checkpoint_type="image", pinned=False),
                 name="image_checkpoint_newest_first",
             ),

@@ -187,7 +187,7 @@ class Migration(migrations.Migration):
                     models.Index(fields=["session", "-created_at", "-id"], name="checkpoint_newest_first"),
                     models.Index(
                         condition=models.Q(("checkpoint_type", "image"), ("pinned", False)),
-                        fields=["session", "-created_at", "-id"],
+                        fields=["session", "-last_result", "-id"],
                         name="image_checkpoint_newest_first",
                     ),
                 ],

@@ -29,7 +29,7 @@ def test_newest_first_lists_only_the_sessions_own_newest_first() -> None:
 @override_settings(CHECKPOINT_KEEP_COUNT=2)
 def test_prune_keeps_the_newest_image_checkpoints_and_all_others() -> None:
     session, other = make_session(), make_session()
-    images = [make_checkpoint(session=session, created_at=second(n)) for n in range(5)]
+    images = [make_checkpoint(session=session, last_result=n + 1) for n in range(5)]
     kept = [
         make_checkpoint(session=session, created_at=second(0), pinned=True),
         make_checkpoint(session=session, created_at=second(0), checkpoint_type=CheckpointType.BATCH),
@@ -46,7 +46,7 @@ def test_prune_keeps_the_newest_image_checkpoints_and_all_others() -> None:
 @override_settings(CHECKPOINT_KEEP_COUNT=2)
 def test_two_prunes_wait_for_nobody_and_keep_the_newest_when_they_overlap() -> None:
     session = make_session()
-    images = [make_checkpoint(session=session, created_at=second(n)) for n in range(5)]
+    images = [make_checkpoint(session=session, last_result=n + 1) for n in range(5)]
 
     prune = transaction.atomic(Checkpoint.objects.prune)
     overlap(lambda: prune(session.pk), lambda: prune(session.pk))
