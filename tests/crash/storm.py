@@ -12,7 +12,15 @@ from tests.crash.studio import Run, Studio, kill, until
 
 FROZEN_S = 5.0
 GROWTH_MAX = 25
-DEEDS = {"worker": 5, "cluster": 2, "parent": 3, "everything": 3, "stop": 3, "freeze worker": 1, "freeze all": 1}
+DEEDS = {
+    "worker": 5,
+    "cluster": 2,
+    "parent": 3,
+    "everything": 3,
+    "stop": 3,
+    "freeze worker": 1,
+    "freeze all": 1,
+}
 STOPPED_EXITS = {0, 143}
 
 
@@ -44,7 +52,9 @@ class Storm:
     def report(self) -> str:
         """Say what was done to how many sessions."""
         rows = ImageResult.objects.live().count()
-        return f"{self.done.total()} deeds {dict(self.done)}, {self.sessions_count} sessions, {rows} live rows"
+        return (
+            f"{self.done.total()} deeds {dict(self.done)}, {self.sessions_count} sessions, {rows} live rows"
+        )
 
     def _begin(self) -> Run:
         return self.studio.process()
