@@ -1,0 +1,255 @@
+"""The parent: children kept alive, crash loops broken, and a new row after a burial by mistake."""
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from django.db import OperationalError
+from pytest_django import Settings
+
+from processing import parent as module
+from processing import recorder
+from processing.models import ProcessingSession, Worker
+from processing.parent import CRASH_LOOP, CRASH_LOOP_DEATHS_MIN, RESTART_WAIT_S_MAX, Child, Parent
+from processing.queue import SHARED_QUEUE, offer_lane, private_queue, unstarted_lanes
+from processing.states import Status
+from processing.worker import Presence
+from tests.factories import make_batch, make_session, make_worker
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ENDS_AT_ONCE = ["-c", "raise SystemExit(70)"]
+STAYS = ["-c", "import time; time.sleep(60)"]
+
+
+@pytest.fixture(autouse=True)
+def _house(settings: Settings, tmp_path: Path) -> Iterator[None]:
+    """A state folder of its own; the test process gets its signals back."""
+    settings.STOCKPROOF_VAR = tmp_path
+    settings.SWEEP_S = 0.01
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def ignore(_row: Worker) -> None:
+    """Look after nobody."""
+
+
+def keep(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+    """Let parents start another process in place of their cluster."""
+    monkeypatch.setattr(module, "Child", lambda _arguments: Child(arguments))
+
+
+def working_session() -> ProcessingSession:
+    """Make a running session with work."""
+    session = make_session()
+    make_batch(session=session)
+    return session
+
+
+def begun_parent(session: ProcessingSession | None = None) -> Parent:
+    """Make a parent with a cluster, as `run` begins."""
+    parent = Parent(workers=1, look=ignore)
+    parent._begin(parent.register(session))
+    return parent
+
+
+def stop(parent: Parent) -> None:
+    """End a parent's processes at once, and its row."""
+    parent.signal_count = 2
+    parent._stop_children()
+    parent._end()
+
+
+def bury_mistakenly(parent: Parent) -> None:
+    """Let the parent learn that others took it for dead."""
+    parent.presence.row.end()
+    parent.presence.beat()
+
+
+def test_child_is_started_again_after_growing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now_s=100.0)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock.now_s))
+    child, waits = Child(ENDS_AT_ONCE), []
+
+    for _ in range(8):
+        child.keep_alive()
+        assert isinstance(child._process, subprocess.Popen)
+        child._process.wait()
+        child.keep_alive()
+        assert child._process is None
+        waits.append(round(child._not_before - clock.now_s, 1))
+        clock.now_s = child._not_before
+
+    assert (waits, child.restarts_count) == ([0.2, 0.6, 1.4, 3.0, 6.2, 10.0, 10.0, 10.0], 8)
+    assert waits[-1] == RESTART_WAIT_S_MAX
+    child.praise()
+    child.keep_alive()
+    assert child._process is not None
+    child._process.wait()
+    child.keep_alive()
+    assert (child.restarts_count, round(child._not_before - clock.now_s, 1)) == (1, 0.2)
+
+
+def test_session_fails_with_the_reason_when_the_cluster_cannot_be_kept_alive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "RESTARTS_MAX", 2)
+    keep(monkeypatch, ENDS_AT_ONCE)
+    session, other = working_session(), working_session()
+    parent = Parent(workers=1, look=ignore)
+    row = parent.register(session)
+
+    parent.run(is_over=lambda: False)
+
+    session.refresh_from_db()
+    other.refresh_from_db()
+    row.refresh_from_db()
+    assert (parent.is_broken, session.status, other.status) == (True, Status.FAILED, Status.RUNNING)
+    assert session.last_error == CRASH_LOOP.format(deaths=2)
+    assert row.ended_at is not None
+
+
+def test_crash_loop_is_broken_when_workers_die_again_and_again_without_progress(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keep(monkeypatch, STAYS)
+    session = working_session()
+    parent = begun_parent(session)
+    parent._break_crash_loop()
+    for number in range(CRASH_LOOP_DEATHS_MIN):
+        make_worker(parent=parent.presence.row).end()
+        if number == CRASH_LOOP_DEATHS_MIN - 2:
+            parent._break_crash_loop()
+    before = parent.is_broken
+
+    parent._break_crash_loop()
+
+    session.refresh_from_db()
+    stop(parent)
+    assert (before, parent.is_broken, session.status) == (False, True, Status.FAILED)
+    assert session.last_error == CRASH_LOOP.format(deaths=CRASH_LOOP_DEATHS_MIN)
+
+
+def test_deaths_are_forgotten_when_there_was_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(monkeypatch, STAYS)
+    session = working_session()
+    parent = begun_parent(session)
+    parent._break_crash_loop()
+    for _ in range(CRASH_LOOP_DEATHS_MIN):
+        make_worker(parent=parent.presence.row).end()
+    ProcessingSession.objects.filter(pk=session.pk).update(processed=1, approved=1)
+
+    parent._break_crash_loop()
+
+    stop(parent)
+    assert not parent.is_broken
+
+
+def test_buried_parent_drops_its_cluster_and_registers_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(monkeypatch, STAYS)
+    session = working_session()
+    parent = begun_parent(session)
+    web = Child(STAYS)
+    parent.add_child(web)
+    parent._sweep()
+    old, cluster = parent.presence.row, parent._cluster._process
+    bury_mistakenly(parent)
+
+    parent._sweep()
+
+    new, web_process = parent.presence.row, web._process
+    assert cluster is not None
+    assert web_process is not None
+    assert (cluster.returncode, web_process.poll()) == (-signal.SIGKILL, None)
+    assert (new.pk == old.pk, new.serves, new.ended_at) == (False, session, None)
+    assert unstarted_lanes(private_queue(new.token), session.pk) == 1
+    assert not recorder.path_of(old.token).exists()
+    stop(parent)
+
+
+def test_buried_parent_keeps_its_other_children_when_the_database_fails_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keep(monkeypatch, STAYS)
+    parent = begun_parent()
+    web = Child(STAYS)
+    parent.add_child(web)
+    parent._sweep()
+    old = parent.presence.row
+    bury_mistakenly(parent)
+    register, calls = Presence.register, []
+
+    def fail_first(presence: Presence, **options: object) -> Worker:
+        calls.append(presence)
+        if len(calls) == 1:
+            raise OperationalError("the database is gone")
+        return register(presence, **options)
+
+    monkeypatch.setattr(Presence, "register", fail_first)
+
+    with pytest.raises(OperationalError):
+        parent._sweep()
+    parent._sweep()
+
+    web_process = web._process
+    assert web_process is not None
+    assert (web_process.poll(), parent.presence.row.pk == old.pk) == (None, False)
+    left = {path.name for path in recorder.folder().iterdir()}
+    assert left == {recorder.path_of(parent.presence.row.token).name}
+    stop(parent)
+
+
+def test_run_ends_cleanly_and_drops_its_own_queue_when_the_work_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keep(monkeypatch, STAYS)
+    session = working_session()
+    parent = Parent(workers=1, look=ignore)
+    row = parent.register(session)
+    offer_lane(private_queue("dead"), session.pk, 0)
+    offer_lane(SHARED_QUEUE, session.pk, 0)
+
+    parent.run(is_over=lambda: True)
+
+    row.refresh_from_db()
+    queues = (private_queue("dead"), private_queue(row.token), SHARED_QUEUE)
+    assert [unstarted_lanes(name, session.pk) for name in queues] == [0, 0, 1]
+    assert row.ended_at is not None
+
+
+def test_run_waits_for_the_database_and_then_asks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(monkeypatch, STAYS)
+    parent = Parent(workers=1, look=ignore)
+    parent.register(working_session())
+    answers = iter([OperationalError("gone"), False, True])
+
+    def is_over() -> bool:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    parent.run(is_over=is_over)
+
+    assert next(answers, "asked three times") == "asked three times"
+
+
+def test_signal_stops_the_run_after_what_must_be_done_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(monkeypatch, STAYS)
+    session = working_session()
+    parent = Parent(workers=1, look=ignore)
+    parent.register(session)
+
+    def send() -> bool:
+        signal.raise_signal(signal.SIGTERM)
+        return False
+
+    parent.run(is_over=send, on_stop=session.pause)
+
+    assert (parent.signal_count, parent.last_signal, session.status) == (1, signal.SIGTERM, Status.PAUSED)

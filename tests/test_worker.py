@@ -1,0 +1,257 @@
+"""One process's presence, and how another judges whether it lives."""
+
+import os
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from uuid import uuid4
+
+import pytest
+from django.db.models import F
+from pytest_django import Settings
+
+from processing import recorder, worker
+from processing.models import Worker
+from processing.worker import DEATH_GRACE_S, PHOTO_TIMEOUT_EXIT, SILENT_BEATS, Presence, Watch
+from tests.commands.processes import make_dead
+from tests.factories import make_worker
+
+pytestmark = pytest.mark.django_db
+
+DEADLINE_S = 20.0
+
+
+class Clock:
+    """The watcher's monotonic clock, which the test moves."""
+
+    def __init__(self) -> None:
+        """Begin anywhere but at zero."""
+        self.now_s = 1000.0
+
+    def monotonic(self) -> float:
+        """Give the time."""
+        return self.now_s
+
+
+@pytest.fixture(autouse=True)
+def _var(settings: Settings, tmp_path: Path) -> None:
+    settings.STOCKPROOF_VAR = tmp_path
+    settings.HEARTBEAT_S = 2
+    settings.CRASH_DETECTION_TIMEOUT_S = 300
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of this process, as worker.py reads it."""
+    clock = Clock()
+    monkeypatch.setattr(worker, "time", SimpleNamespace(monotonic=clock.monotonic))
+    return clock
+
+
+@pytest.fixture
+def presence() -> Iterator[Presence]:
+    """A registered process: this one."""
+    presence = Presence()
+    presence.register(parent=make_worker())
+    yield presence
+    if recorder.path_of(presence.recorder.token).exists():
+        presence.end()
+
+
+def fall_silent(one: Worker, silent_s: float) -> None:
+    """Let the last beat lie back so long, by the database's clock."""
+    Worker.objects.filter(pk=one.pk).update(heartbeat_at=F("heartbeat_at") - timedelta(seconds=silent_s))
+
+
+def dead_after(watch: Watch, clock: Clock, elapsed_s: float) -> list[Worker]:
+    """Look once more, so long after the last look."""
+    clock.now_s += elapsed_s
+    return watch.find_dead()
+
+
+def test_far_process_is_dead_when_it_is_silent_by_the_database_and_over_three_beats(clock: Clock) -> None:
+    far = make_worker(host="elsewhere")
+    fall_silent(far, 301)
+    watch = Watch()
+
+    looks = [dead_after(watch, clock, elapsed_s) for elapsed_s in (0, SILENT_BEATS * 2 - 0.1, 0.2)]
+
+    assert looks == [[], [], [far]]
+
+
+def test_far_process_lives_while_its_beat_number_moves_though_the_clock_has_jumped(clock: Clock) -> None:
+    far = make_worker(host="elsewhere")
+    watch = Watch()
+    looks = []
+
+    for _ in range(5):
+        Worker.objects.filter(pk=far.pk).update(beat=F("beat") + 1)
+        fall_silent(far, 10_000)
+        looks.append(dead_after(watch, clock, 5.9))
+
+    assert looks == [[]] * 5
+
+
+def test_far_process_lives_while_the_database_saw_it_lately_though_its_beat_number_stands(
+    clock: Clock,
+) -> None:
+    far = make_worker(host="elsewhere")
+    fall_silent(far, 250)
+    watch = Watch()
+
+    looks = [dead_after(watch, clock, elapsed_s) for elapsed_s in (0, 10_000)]
+
+    assert looks == [[], []]
+
+
+def test_parent_of_this_host_is_dead_at_once_when_its_lock_is_free() -> None:
+    dead = make_dead()
+
+    assert Watch().find_dead() == [dead]
+
+
+def test_process_of_this_host_lives_while_it_holds_its_lock_however_silent_it_is(
+    clock: Clock, presence: Presence
+) -> None:
+    fall_silent(presence.row, 10_000)
+    watch = Watch()
+
+    looks = [dead_after(watch, clock, elapsed_s) for elapsed_s in (0, 10_000)]
+
+    assert looks == [[], []]
+
+
+def test_process_of_this_host_is_judged_by_silence_when_its_recorder_is_missing(clock: Clock) -> None:
+    own = make_worker(host=worker.socket.gethostname(), token=uuid4().hex)
+    watch = Watch()
+    looks = [dead_after(watch, clock, elapsed_s) for elapsed_s in (0, 100)]
+
+    fall_silent(own, 301)
+
+    assert [*looks, dead_after(watch, clock, 0)] == [[], [], [own]]
+
+
+def test_worker_is_dead_after_a_grace_when_its_parent_lives(clock: Clock) -> None:
+    dead = make_dead(parent=make_worker())
+    watch = Watch()
+
+    looks = [dead_after(watch, clock, elapsed_s) for elapsed_s in (0, DEATH_GRACE_S - 0.1, 0.2)]
+
+    assert looks == [[], [], [dead]]
+
+
+def test_dead_parent_is_found_without_its_workers_since_it_takes_them_along(clock: Clock) -> None:
+    parent = make_dead()
+    make_dead(parent=parent)
+    watch = Watch()
+
+    looks = [dead_after(watch, clock, elapsed_s) for elapsed_s in (0, 2 * DEATH_GRACE_S)]
+
+    assert looks == [[parent], [parent]]
+
+
+def test_process_never_finds_itself_dead() -> None:
+    own = make_dead()
+
+    assert Watch().find_dead(own) == []
+
+
+def test_beat_counts_and_says_what_the_process_does(presence: Presence) -> None:
+    presence.telemetry["photo"] = "a.jpg"
+
+    presence.beat()
+    presence.beat()
+
+    row = Worker.objects.get(pk=presence.row.pk)
+    assert (row.beat, row.telemetry["photo"], row.telemetry["rss_bytes"] > 0) == (2, "a.jpg", True)
+    assert not presence.wants_to_stop
+
+
+def test_beat_says_that_work_must_be_dropped_when_the_process_was_buried(presence: Presence) -> None:
+    presence.row.end()
+
+    presence.beat()
+
+    assert (presence.buried.is_set(), presence.wants_to_stop) == (True, True)
+
+
+def test_clean_end_is_marked_and_the_recorder_taken_away(presence: Presence) -> None:
+    presence.end()
+
+    row = Worker.objects.get(pk=presence.row.pk)
+    assert (row.ended_at is None, recorder.path_of(row.token).exists()) == (False, False)
+
+
+def test_row_is_asked_for_in_vain_before_the_process_is_registered() -> None:
+    presence = Presence()
+
+    with pytest.raises(RuntimeError, match="call register first"):
+        assert presence.row
+    presence.recorder.close()
+
+
+def test_process_ends_itself_when_a_photo_exceeds_its_limit(
+    monkeypatch: pytest.MonkeyPatch, presence: Presence
+) -> None:
+    codes: list[int] = []
+
+    def end(code: int) -> None:
+        codes.append(code)
+        presence._over.set()
+
+    monkeypatch.setattr(os, "_exit", end)
+    presence.take_off(0.3, phase="analyze", positions=[7])
+
+    watchdog = threading.Thread(target=presence._watch_flight)
+    watchdog.start()
+    watchdog.join(DEADLINE_S)
+
+    flight = recorder.read_flight(presence.recorder.token)
+    assert (codes, flight.phase, flight.positions) == ([PHOTO_TIMEOUT_EXIT], "timeout", (7,))
+
+
+class Ticks:
+    """Stands for the watchdog's waiting: so many ticks, each of which lasts long by the clock."""
+
+    def __init__(self, clock: Clock, number: int, tick_s: float) -> None:
+        """Wait so many times."""
+        self.clock, self.left, self.tick_s = clock, number, tick_s
+
+    def wait(self, _timeout_s: float) -> bool:
+        """Let a tick pass; True when they are over."""
+        self.clock.now_s += self.tick_s
+        self.left -= 1
+        return self.left < 0
+
+
+@pytest.mark.parametrize(("ticks_count", "codes"), [(19, []), (21, [PHOTO_TIMEOUT_EXIT])])
+def test_photo_is_not_late_when_the_process_was_frozen(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, presence: Presence, ticks_count: int, codes: list[int]
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    monkeypatch.setattr(presence, "_over", Ticks(clock, ticks_count, 3600.0))
+    presence.take_off(10.0, phase="analyze")
+
+    presence._watch_flight()
+
+    monkeypatch.undo()
+    assert ended == codes
+
+
+def test_photo_that_has_landed_is_never_late(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, presence: Presence
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    monkeypatch.setattr(presence, "_over", Ticks(clock, 100, 1.0))
+    presence.take_off(1.0, phase="analyze", positions=[1])
+    presence.land(uncommitted=[1])
+
+    presence._watch_flight()
+
+    flight = recorder.read_flight(presence.recorder.token)
+    monkeypatch.undo()
+    assert (ended, flight.phase, flight.positions, flight.uncommitted) == ([], "landed", (), (1,))
