@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pillow_heif
 import simplejpeg
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from processing.analysis import colors, jpeg, metadata
 from processing.analysis.records import Facts, PhotoRefused
@@ -18,7 +18,10 @@ Pixels = npt.NDArray[np.uint8]
 Image.MAX_IMAGE_PIXELS = None
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 pillow_heif.register_heif_opener()
+# TurboJPEG's complaint about chroma sampling that is unusual and yet allowed.
+ODD_SAMPLING = "subsampling"
 KEPT_BYTES_MAX = 200_000_000
+GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L"})
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "HEIF", "AVIF", "GIF", "BMP")
 
 
@@ -27,7 +30,7 @@ class Limits:
     """What is never decoded, whatever a preset allows: the guard against bombs, not a rule of an agency."""
 
     bytes_max: int = 200_000_000
-    pixels_max: int = 160_000_000
+    pixels_max: int = 120_000_000
     scans_max: int = 100
     frames_max: int = 100
 
@@ -147,7 +150,7 @@ def _decode_jpeg(data: bytes, header: jpeg.Header, limits: Limits) -> tuple[Pixe
             raise
         except Exception as error:  # noqa: BLE001 -- a decoder's edge: a bad photo raises nearly anything
             text = f"{type(error).__name__}: {error}"
-            complaint = "" if "subsampling" in text.lower() or "sampling factor" in text.lower() else text
+            complaint = "" if ODD_SAMPLING in text and header.ended else text
     refused = _cut(data, complaint) if complaint else None
     return _open_other(data, limits, refused).pixels, complaint
 
@@ -167,7 +170,9 @@ def _open_other(data: bytes, limits: Limits, refused: PhotoRefused | None = None
     except Exception as error:
         if refused is not None:
             raise refused from error
-        text = f"{type(error).__name__}: {error}"
+        # Pillow's own text names an address in memory, so it would differ from run to run.
+        unknown = isinstance(error, UnidentifiedImageError)
+        text = "These bytes are no picture that is known here." if unknown else f"{type(error).__name__}: {error}"
         code = "truncated" if "truncated" in text.lower() else "unreadable"
         raise PhotoRefused(code, None, None, text) from error
 
@@ -179,10 +184,26 @@ def _read_pillow(data: bytes, limits: Limits) -> _Opened:
         if image.format == "PNG":
             _verify(data)
         image.load()
-        mode = {"L": "gray", "1": "gray", "LA": "gray", "I;16": "gray", "CMYK": "CMYK"}.get(image.mode, "RGB")
-        pixels = np.array(image.convert("RGB"))
-        exif = image.info.get("exif", b"")
-        return _Opened(pixels, image.format or "", mode, image.info.get("icc_profile") or b"", exif)
+        mode = image.mode
+        return _Opened(_to_pixels(image), image.format or "", _name_mode(mode), **_read_info(image))
+
+
+def _name_mode(mode: str) -> str:
+    return "CMYK" if mode == "CMYK" else "gray" if mode in GRAY_MODES else "RGB"
+
+
+def _read_info(image: Image.Image) -> dict[str, bytes]:
+    names = {"icc": "icc_profile", "exif": "exif"}
+    return {name: value for name, key in names.items() if isinstance(value := image.info.get(key), bytes)}
+
+
+def _to_pixels(image: Image.Image) -> Pixels:
+    """Bring any mode to 8-bit RGB; transparent parts lose their transparency, 16-bit gray its lower byte."""
+    if image.mode in ("I;16", "I;16B", "I;16L"):
+        return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., None], 3, axis=2)
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _verify(data: bytes) -> None:

@@ -25,6 +25,7 @@ SKY_COLORS, LAYERS = 112, 3
 LAYER_COLORS = (256 - SKY_COLORS) // LAYERS
 QUALITY, QUALITY_COMPRESSED = 90, 12
 GRAIN_LEVELS = 12
+BLUR_PX = 8
 GARBAGE_BYTES = 100_000
 # Verdict and reasons of each fault under the preset ADOBE_STOCK, after the compare stage.
 FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -108,12 +109,11 @@ def make_photo(seed: int, fault: str = "clean") -> bytes:
 
 def draw_pixels(seed: int, fault: str, size_px: tuple[int, int]) -> Pixels:
     """Draw a landscape of size (width, height) as [height, width, 3], with a fault that lives in pixels, or none."""
-    width, height = size_px
-    colors = _palette(seed, fault)
+    colors, scene = _palette(seed, fault), _draw_scene(seed, *size_px)
     if fault == "blurred":
-        small = Image.fromarray(colors[_draw_scene(seed, -(-width // 8), -(-height // 8))])
+        small = Image.fromarray(colors[scene[::BLUR_PX, ::BLUR_PX]])
         return np.asarray(small.resize(size_px, Image.Resampling.BICUBIC))
-    pixels: Pixels = np.take(colors, _draw_scene(seed, width, height), axis=0)
+    pixels: Pixels = np.take(colors, scene, axis=0)
     if fault == "noisy":
         return _add_grain(pixels, seed)
     return _export_again(pixels) if fault == "variant" else pixels
@@ -148,11 +148,11 @@ def _export_again(pixels: Pixels) -> Pixels:
 
 @functools.lru_cache(maxsize=TEXTURES_COUNT)
 def _texture(number: int) -> npt.NDArray[np.float32]:
-    """A tile of random relief with the spectrum of ground and rock, 1 / f^1.4, mean 0 and deviation 1, seamless."""
+    """A tile of random relief with the spectrum of ground and rock, 1 / f^1.6, mean 0 and deviation 1, seamless."""
     generator = np.random.default_rng(number)
     frequency = np.hypot(np.fft.fftfreq(TEXTURE_PX)[:, None], np.fft.rfftfreq(TEXTURE_PX)[None, :])
     frequency[0, 0] = np.inf
-    waves = np.exp(2j * np.pi * generator.random(frequency.shape)) / frequency**1.4
+    waves = np.exp(2j * np.pi * generator.random(frequency.shape)) / frequency**1.6
     relief = np.fft.irfft2(waves, (TEXTURE_PX, TEXTURE_PX))
     return np.asarray((relief - relief.mean()) / relief.std(), np.float32)
 
@@ -232,7 +232,7 @@ def _palette(seed: int, fault: str) -> Pixels:
         light = generator.uniform((110, 120, 90), (205, 205, 170)) * (1 - 0.12 * layer)
         layers.append(_blend(light * 0.08, light, LAYER_COLORS))
     colors = np.concatenate([sky, *layers])
-    exposed = {"underexposed": colors * 0.4, "overexposed": colors * 4.0, "flat": 120 + colors * 0.3}.get(
+    exposed = {"underexposed": colors * 0.4, "overexposed": 15 + colors * 2.3, "flat": 90 + colors * 0.45}.get(
         fault, colors
     )
     return np.clip(exposed, 0, 255).astype(np.uint8)

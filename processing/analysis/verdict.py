@@ -124,7 +124,7 @@ ADOBE_STOCK: dict[str, Value] = {
     "steadiness_min": 0.66,
     "noise_max": 1.35,
     "jpeg_quality_min": 45,
-    "blockiness_max": 8,
+    "blockiness_max": 3,
     "burnt_max": 0.014,
     "brightest_min": 145,
     "contrast_min": 0.5,

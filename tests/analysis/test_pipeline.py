@@ -1,0 +1,117 @@
+"""A photo's numbers depend on its bytes alone."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from processing.analysis.pipeline import Pipeline
+from tests.analysis.pictures import draw_random, encode_image
+from tests.photos import draw_photo, encode_photo
+
+
+def make_blobs() -> list[bytes]:
+    """Photos of several sizes and faults, a tiny one, a refused one."""
+    drawn = [(1300, 850, None), (640, 900, "noise"), (300, 200, None), (1300, 850, "blur"), (40, 30, None)]
+    blobs = [
+        encode_photo(draw_photo(width=width, height=height, seed=seed, fault=fault), seed=seed)
+        for seed, (width, height, fault) in enumerate(drawn)
+    ]
+    return [*blobs, b"no photo", encode_image(draw_random("RGBA"), "PNG")]
+
+
+def test_photo_measures_the_same_whatever_else_is_in_its_batch(pipeline: Pipeline) -> None:
+    blobs = make_blobs()
+    alone = [repr(pipeline.measure([pipeline.prepare(blob)])[0]) for blob in blobs]
+
+    together = [repr(one) for one in pipeline.measure([pipeline.prepare(blob) for blob in blobs])]
+    backward = [repr(one) for one in pipeline.measure([pipeline.prepare(blob) for blob in reversed(blobs)])]
+
+    assert together == alone
+    assert backward[::-1] == alone
+
+
+def test_photo_measures_the_same_when_prepared_in_many_threads(pipeline: Pipeline) -> None:
+    blobs = make_blobs() * 4
+    expected = [repr(one) for one in pipeline.measure([pipeline.prepare(blob) for blob in blobs])]
+
+    with ThreadPoolExecutor(4) as pool:
+        prepared = list(pool.map(pipeline.prepare, blobs))
+
+    assert [repr(one) for one in pipeline.measure(prepared)] == expected
+
+
+def test_prepared_photo_stays_as_it_was_when_the_next_one_is_prepared(pipeline: Pipeline) -> None:
+    first, second = make_blobs()[:2]
+    prepared = pipeline.prepare(first)
+    expected = repr(pipeline.measure([prepared]))
+
+    pipeline.prepare(second)
+
+    assert repr(pipeline.measure([prepared])) == expected
+
+
+def test_measures_have_four_digits_and_one_order(pipeline: Pipeline) -> None:
+    measured = pipeline.measure([pipeline.prepare(make_blobs()[0])])[0]
+
+    assert list(measured.measures) == [
+        "focus",
+        "steadiness",
+        "noise",
+        "brightness",
+        "brightest",
+        "burnt",
+        "contrast",
+        "saturation",
+        "blockiness",
+        "jpeg_quality",
+    ]
+    assert all(value == float(f"{value:.4g}") for value in measured.measures.values())
+    assert len(measured.fingerprint) == 32
+
+
+def test_refused_photo_keeps_its_hash_and_no_frame(pipeline: Pipeline) -> None:
+    prepared = pipeline.prepare(b"no photo")
+
+    measured = pipeline.measure([prepared])[0]
+
+    assert measured.sha256 == hashlib.sha256(b"no photo").hexdigest()
+    assert measured.refusal is not None
+    assert (measured.refusal.code, measured.refusal.__traceback__, measured.refusal.__context__) == ("unreadable", None, None)
+    assert (measured.facts, measured.measures, measured.fingerprint) == (None, {}, b"")
+
+
+def test_empty_batch_gives_no_answer(pipeline: Pipeline) -> None:
+    assert pipeline.measure([]) == []
+
+
+def test_prepared_photo_is_compact_whatever_its_size(pipeline: Pipeline) -> None:
+    prepared = pipeline.prepare(encode_photo(draw_photo(width=4000, height=3000)))
+
+    assert prepared.cut is not None
+    assert prepared.cut.tiles.nbytes + prepared.cut.sample.nbytes < 5_000_000
+    assert prepared.cut.tiles.base is None
+    assert prepared.cut.sample.base is None
+
+
+def test_batch_size_is_at_least_one_when_halved_to_nothing() -> None:
+    pipeline = Pipeline("cpu")
+
+    pipeline.set_batch_size(0)
+
+    assert pipeline.batch_size == 1
+
+
+@pytest.mark.parametrize("wanted", ["cuda:99", "gpu"])
+def test_pipeline_is_refused_when_the_device_is_not_there(wanted: str) -> None:
+    with pytest.raises(ValueError, match="Device"):
+        Pipeline(wanted)
+
+
+def test_worst_place_lies_inside_the_upright_photo(pipeline: Pipeline) -> None:
+    measured = pipeline.measure([pipeline.prepare(make_blobs()[1])])[0]
+
+    assert measured.facts is not None
+    assert sorted(measured.spots) == ["noise", "out_of_focus"]
+    assert all(0 <= x < measured.facts.width_px for x, _ in measured.spots.values())
+    assert all(0 <= y < measured.facts.height_px for _, y in measured.spots.values())
