@@ -141,7 +141,7 @@ def _insert_finished(session: ProcessingSession, rows_count: int) -> None:
 
 def _multiply(model: type[Model], count: int, changed: dict[str, str]) -> None:
     """Insert copies of a table's newest row, with some columns computed from the copy's number n."""
-    meta = model._meta  # noqa: SLF001 -- Django's documented way to a table's name and columns
+    meta = model._meta
     columns = [
         str(column.column) for column in meta.concrete_fields if column.column != "id" or "id" in changed
     ]
