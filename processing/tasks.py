@@ -72,7 +72,11 @@ def _come_alive(parent_id: int, draining: threading.Event) -> Presence | None:
     if parent is None:
         return None
     presence = Presence(draining)
-    presence.register(parent=parent, device=settings.STOCKPROOF_DEVICE)
+    try:
+        presence.register(parent=parent, device=settings.STOCKPROOF_DEVICE)
+    except DATABASE_ERRORS:
+        presence.recorder.close()
+        raise
     watch = Watch()
     presence.start_beating(lambda: detection.look(presence.row, watch))
     return presence

@@ -25,7 +25,7 @@ SILENT_BEATS = 3
 PHOTO_TIMEOUT_EXIT = 87
 WATCHDOG_TICK_S = 0.25
 # The interpreter's own watchdog needs no lock of ours; it counts a freeze too, so it is given more time.
-NATIVE_LIMIT_FACTOR = 3
+NATIVE_LIMIT_FACTOR = 2
 DATABASE_WAIT_S = 0.25
 DATABASE_WAIT_S_MAX = 10.0
 
@@ -133,7 +133,7 @@ class Presence:
         self._flight_s = 0.0
         self._limit_s = limit_s
         # A decoder that never gives the interpreter back stops our watchdog thread too, but not this one.
-        # test: test_poison_photo_is_quarantined_when_it_costs_workers[hang_in_native_code].
+        # test: test_poison_photos_are_set_aside_and_all_others_judged.
         faulthandler.dump_traceback_later(NATIVE_LIMIT_FACTOR * limit_s, exit=True, file=2)
 
     def land(self, **facts: Any) -> None:

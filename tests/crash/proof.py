@@ -34,14 +34,21 @@ def fingerprint_folder(folder: Path) -> str:
 def assert_exact(studio: Studio, expected: str, *, quarantined: Iterable[int] = ()) -> ProcessingSession:
     """Assert that the newest session ended as an undisturbed run, apart from photos that had to be set aside."""
     session = studio.session()
-    quarantined = set(quarantined)
-
-    assert session.status == Status.COMPLETED
-    _assert_once_each(session)
-    assert set(_positions(session, verdict="quarantined")) == quarantined
-    assert _without(images_text(session), quarantined) == _without(expected, quarantined)
+    assert_session_exact(session, expected, quarantined=quarantined)
     until(lambda: not studio.processes(), LEFTOVER_S)
     return session
+
+
+def assert_session_exact(
+    session: ProcessingSession, expected: str, *, quarantined: Iterable[int] = ()
+) -> None:
+    """Assert of one session that it completed with each photo once, true counters, and the expected results."""
+    session.refresh_from_db()
+    aside = set(quarantined)
+    assert session.status == Status.COMPLETED
+    _assert_once_each(session)
+    assert set(_positions(session, verdict="quarantined")) == aside
+    assert _without(images_text(session), aside) == _without(expected, aside)
 
 
 def _assert_once_each(session: ProcessingSession) -> None:

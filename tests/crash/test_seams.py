@@ -1,11 +1,14 @@
 """Death just before or after each step that moves work: one run meets them all, and a fresh process goes on."""
 
+import signal
+
 import pytest
 
 from processing.models import Batch, ProcessingSession, Worker
+from processing.states import Status
 from recovery.models import Crash, RecoveryAttempt
 from tests.crash.proof import assert_exact
-from tests.crash.studio import Studio
+from tests.crash.studio import Studio, until
 from tests.crash.victim import Deed
 
 pytestmark = pytest.mark.kill
@@ -27,11 +30,6 @@ SEAMS = {
 }
 
 
-def deeds_done(studio: Studio, plan: list[Deed]) -> list[Deed]:
-    """Give the deeds that took place: those whose call was reached."""
-    return [deed for deed in plan if (studio.ledger / deed.name).stat().st_size >= deed.call]
-
-
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_nothing_is_lost_or_doubled_when_workers_die_at_each_seam(
     studio: Studio, undisturbed: str, when: str
@@ -42,25 +40,40 @@ def test_nothing_is_lost_or_doubled_when_workers_die_at_each_seam(
 
     assert run.end() == 0, run.log()
     assert_exact(studio, undisturbed)
-    assert deeds_done(studio, plan) == plan
+    assert [deed for deed in plan if not deed.was_done(studio.ledger)] == []
     assert Worker.objects.living().count() == 0
     assert Batch.objects.leased().count() == 0
     assert RecoveryAttempt.objects.count() == 0
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("seam", ["processing.parent.Parent.register", "processing.parent.sweep"])
-def test_session_is_there_whole_or_not_at_all_when_its_start_is_killed(
-    studio: Studio, undisturbed: str, seam: str, when: str
+def test_start_and_recovery_happen_whole_or_not_at_all_when_they_are_killed(
+    studio: Studio, undisturbed: str
 ) -> None:
-    run = studio.process(plan=[Deed(seam, when, process="parent")])
-    assert run.end() == -9
+    die(studio, "process", "processing.parent.Parent.register", "after")
+    assert ProcessingSession.objects.count() == 0
 
-    if ProcessingSession.objects.exists():
-        again = studio.recover()
-    else:
-        again = studio.process()
-        assert again.end() == 0, again.log()
+    die(studio, "process", "processing.parent.sweep", "after")
+    session = studio.session()
+    assert (session.status, session.attempt) == (Status.SCANNING, 0)
 
+    die(studio, "recover", "processing.models.session.ProcessingSession.recover", "after")
+    assert (studio.session().attempt, RecoveryAttempt.objects.count()) == (0, 0)
+
+    die(studio, "recover", "processing.parent.Parent.run", "before")
+    assert (studio.session().attempt, RecoveryAttempt.objects.count()) == (1, 1)
+
+    recovery = studio.recover()
+    assert recovery.lines("recovery")[0]["attempt"] == 2
     assert_exact(studio, undisturbed)
     assert Crash.objects.filter(interrupts=True).count() == 0
+
+
+def die(studio: Studio, command: str, seam: str, when: str) -> None:
+    """Start a command that kills itself at a seam in its own process, before any worker exists."""
+    plan = [Deed(seam, when, process="parent")]
+    if command == "process":
+        run = studio.process(plan=plan)
+    else:
+        run = studio.start("recover", "latest", "--yes", "--wait", plan=plan)
+    assert run.end() == -signal.SIGKILL, run.log()
+    until(lambda: not studio.processes())

@@ -38,6 +38,11 @@ class Deed:
         """The deed's file in the ledger."""
         return f"{self.seam}-{self.when}-{self.call}-{self.act}-{self.process}"
 
+    def was_done(self, ledger: Path) -> bool:
+        """Whether the call was reached."""
+        path = ledger / self.name
+        return path.exists() and path.stat().st_size >= self.call
+
 
 def written(plan: list[Deed], ledger: Path) -> dict[str, str]:
     """Give the environment that makes a victim of a process."""

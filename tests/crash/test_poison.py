@@ -1,0 +1,60 @@
+"""Photos that cost the worker its life: set aside with evidence, while all others are judged."""
+
+from pathlib import Path
+
+import pytest
+
+from processing.models import ImageResult
+from recovery.models import Crash
+from tests.crash.conftest import run_undisturbed
+from tests.crash.proof import assert_exact
+from tests.crash.studio import Studio
+from tests.crash.victim import Deed
+from tests.photos import write_photo
+
+pytestmark = pytest.mark.kill
+
+PHOTOS_COUNT = 20
+# What a photo does to the worker, and how many deaths prove it at most: the first may have had company,
+# and is then told of the group's first photo.
+DEATHS = {"segfault": 2, "abort": 2, "exit": 2, "hang": 2, "hang_in_native_code": 2, "kill": 4}
+PREPARE = "processing.analysis.pipeline.Pipeline.prepare"
+
+
+@pytest.fixture(scope="session")
+def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Good photos, and one for each way to die; its marker stands behind the picture, where no decoder looks."""
+    folder = tmp_path_factory.mktemp("poison") / "photos"
+    folder.mkdir()
+    acts = dict(zip(range(2, PHOTOS_COUNT, 3), DEATHS, strict=False))
+    for number in range(PHOTOS_COUNT):
+        path = folder / f"{number:04d}.jpg"
+        write_photo(path, width=320, height=240, seed=number)
+        if number in acts:
+            path.write_bytes(path.read_bytes() + f"<{acts[number]}>".encode())
+            path.rename(folder / f"{number:04d}-{acts[number]}.jpg")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def harmless(tmp_path_factory: pytest.TempPathFactory, poisoned: Path) -> str:
+    """What the same photos give where they do no harm."""
+    return run_undisturbed(tmp_path_factory.mktemp("harmless"), poisoned)
+
+
+def test_poison_photos_are_set_aside_and_all_others_judged(
+    studio: Studio, poisoned: Path, harmless: str
+) -> None:
+    studio.photos = poisoned
+    plan = [Deed(PREPARE, act=act, marker=f"<{act}>", always=True) for act in DEATHS]
+
+    run = studio.process(plan=plan, PHOTO_TIMEOUT_S="2")
+
+    assert run.end(120) == 3, run.log()
+    aside = ImageResult.objects.filter(verdict="quarantined").in_order()
+    assert [row.path_text for row in aside] == sorted(path.name for path in poisoned.glob("*-*"))
+    assert_exact(studio, harmless, quarantined=[row.position for row in aside])
+    for act, deaths in DEATHS.items():
+        told = Crash.objects.filter(photo__endswith=f"-{act}.jpg").count()
+        assert deaths - 1 <= told <= deaths, act
+    assert Crash.objects.count() <= sum(DEATHS.values())
