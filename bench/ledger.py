@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 
 from django.core.management import call_command
 from django.db import connection
-from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 
 from processing.models import Batch, ImageResult, ProcessingSession, Worker
-from processing.states import BatchStatus
+from processing.states import BatchKind, BatchStatus
 from recovery import checkpoints
-from recovery.models import Checkpoint, CheckpointType
+from recovery.models import Checkpoint, CheckpointType, pack_state
+from tests.bulk import multiply, random_id
 from tests.databases import point_django_at
-from tests.factories import make_batch, make_checkpoint, make_result, make_session, make_worker
+from tests.factories import make_batch, make_manifest, make_result, make_session, make_worker
 
 BATCH_PHOTOS = 50
 CHUNK_PHOTOS = 10
@@ -21,12 +21,7 @@ TOTAL = 100_000_000
 MEASURE_NAMES = ("focus", "noise", "exposure", "contrast", "saturation", "blocks", "dark", "bright")
 MEASURES = dict.fromkeys(MEASURE_NAMES, 0.123456)
 FINGERPRINT = bytes(range(40))
-NUMBERS = {
-    "sqlite": "(WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {last})"
-    " SELECT n FROM numbers WHERE n <= {last})",
-    "postgresql": "(SELECT generate_series(1, {last}) AS n)",
-}
-FRESH_ID = {"sqlite": "lower(hex(randomblob(16)))", "postgresql": "gen_random_uuid()"}
+FINISHED_FROM = 1
 TIDY = {
     "sqlite": ("ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"),
     "postgresql": ("VACUUM ANALYZE", "CHECKPOINT"),
@@ -117,23 +112,21 @@ def _time_commit(batch: Batch) -> tuple[float, float]:
 
 
 def _insert_finished(session: ProcessingSession, rows_count: int) -> None:
-    """Multiply one finished batch, its rows and its checkpoint by SQL, until there are enough."""
-    batch = make_batch(
+    """Insert finished batches, their rows and their checkpoints, until there are enough."""
+    batch = Batch(
         session=session,
+        kind=BatchKind.PHOTOS,
+        manifest=make_manifest(first=0, photos_count=BATCH_PHOTOS),
         photos_count=BATCH_PHOTOS,
         status=BatchStatus.DONE,
         processed=BATCH_PHOTOS,
         approved=BATCH_PHOTOS,
     )
-    first = batch.first_position
-    make_result(batch=batch, position=first, measures=MEASURES, fingerprint=FINGERPRINT).save()
-    make_checkpoint(session=session, batch=batch, checkpoint_type=CheckpointType.BATCH)
-    batches_count = rows_count // BATCH_PHOTOS
-    _multiply(
-        Batch,
-        batches_count - 1,
-        {"number": "number + n", "first_position": f"first_position + {BATCH_PHOTOS} * n"},
+    number, first = f"{FINISHED_FROM} + n", f"{FINISHED_FROM * BATCH_PHOTOS} + n"
+    multiply(
+        batch, count=rows_count // BATCH_PHOTOS, number=number, first_position=f"{first} * {BATCH_PHOTOS}"
     )
+<<<<<<< HEAD
     of_number = f"(SELECT b.id FROM processing_batch b WHERE b.number = {batch.number} + n / {BATCH_PHOTOS})"  # noqa: S608 -- two numbers of ours
     _multiply(ImageResult, rows_count - 1, {"position": "position + n", "batch_id": of_number})
     _multiply(Checkpoint, batches_count - 1, {"id": FRESH_ID[connection.vendor]})
@@ -151,6 +144,17 @@ def _multiply(model: type[Model], count: int, changed: dict[str, str]) -> None:
     statement = (
         f"INSERT INTO {meta.db_table} ({', '.join(columns)}) SELECT {values} "  # noqa: S608 -- names of our own tables
         f"FROM (SELECT * FROM {meta.db_table} ORDER BY {age} DESC LIMIT 1) template, {numbers} numbers"
+=======
+    open_batch = Batch.objects.get(session=session, number=0)
+    result = make_result(batch=open_batch, position=0, measures=MEASURES, fingerprint=FINGERPRINT)
+    of_number = f"SELECT id FROM processing_batch WHERE number = {FINISHED_FROM} + n / {BATCH_PHOTOS}"  # noqa: S608 -- two numbers of ours
+    multiply(result, count=rows_count, position=first, batch=f"({of_number})")
+    checkpoint = Checkpoint(
+        session=session,
+        checkpoint_type=CheckpointType.BATCH,
+        sequence=BATCH_PHOTOS // CHUNK_PHOTOS,
+        processed_count=0,
+        session_state=pack_state({}),
+>>>>>>> bench
     )
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
+    multiply(checkpoint, count=rows_count // BATCH_PHOTOS, id=random_id())

@@ -213,7 +213,6 @@ class Parent:
         except DATABASE_ERRORS as error:
             logger.warning("clean end not recorded", extra={"error": str(error)})
 
-
     def _bury_killed(self) -> None:
         """Bury the workers that an abort has killed, as they die: nobody else may come by for a long time.
 

@@ -41,7 +41,9 @@ def _rates_per_s(sessions: Sequence[ProcessingSession]) -> dict[UUID, float]:
     return {session_id: round(rate_per_s, 2) for session_id, rate_per_s in rates.items()}
 
 
-def _status(session: ProcessingSession, counts: Mapping[str, int], rate_per_s: float | None) -> dict[str, Any]:
+def _status(
+    session: ProcessingSession, counts: Mapping[str, int], rate_per_s: float | None
+) -> dict[str, Any]:
     return {
         "session": str(session.pk),
         "status": session.status.value,

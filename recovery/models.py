@@ -46,7 +46,7 @@ class CheckpointManager(models.Manager["Checkpoint"]):
         return self.filter(session=session).order_by("-created_at", "-pk")
 
     def prune(self, session_id: UUID) -> None:
-        """Keep the newest image checkpoints of a session, in the transaction that made one too many.
+        """Keep the newest image checkpoints of a session.
 
         The newest are those that cover the newest rows: a clock that jumps decides nothing (guarantee 15). Rows that another worker is pruning at the same moment are left to it.
         """
