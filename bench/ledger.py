@@ -126,35 +126,19 @@ def _insert_finished(session: ProcessingSession, rows_count: int) -> None:
     multiply(
         batch, count=rows_count // BATCH_PHOTOS, number=number, first_position=f"{first} * {BATCH_PHOTOS}"
     )
-<<<<<<< HEAD
-    of_number = f"(SELECT b.id FROM processing_batch b WHERE b.number = {batch.number} + n / {BATCH_PHOTOS})"  # noqa: S608 -- two numbers of ours
-    _multiply(ImageResult, rows_count - 1, {"position": "position + n", "batch_id": of_number})
-    _multiply(Checkpoint, batches_count - 1, {"id": FRESH_ID[connection.vendor]})
-
-
-def _multiply(model: type[Model], count: int, changed: dict[str, str]) -> None:
-    """Insert copies of a table's newest row, with some columns computed from the copy's number n."""
-    meta = model._meta
-    columns = [
-        str(column.column) for column in meta.concrete_fields if column.column != "id" or "id" in changed
-    ]
-    values = ", ".join(changed.get(column, f"template.{column}") for column in columns)
-    numbers = NUMBERS[connection.vendor].format(last=count)
-    age = "created_at" if "id" in changed else "id"
-    statement = (
-        f"INSERT INTO {meta.db_table} ({', '.join(columns)}) SELECT {values} "  # noqa: S608 -- names of our own tables
-        f"FROM (SELECT * FROM {meta.db_table} ORDER BY {age} DESC LIMIT 1) template, {numbers} numbers"
-=======
     open_batch = Batch.objects.get(session=session, number=0)
     result = make_result(batch=open_batch, position=0, measures=MEASURES, fingerprint=FINGERPRINT)
-    of_number = f"SELECT id FROM processing_batch WHERE number = {FINISHED_FROM} + n / {BATCH_PHOTOS}"  # noqa: S608 -- two numbers of ours
-    multiply(result, count=rows_count, position=first, batch=f"({of_number})")
+    # The session is named so that the index over session and number serves the look-up.
+    of_number = (
+        f"(SELECT b.id FROM processing_batch b, processing_processingsession s WHERE b.session_id = s.id "  # noqa: S608 -- two numbers of ours
+        f"AND b.number = {FINISHED_FROM} + n / {BATCH_PHOTOS})"
+    )
+    multiply(result, count=rows_count, position=first, batch=of_number)
     checkpoint = Checkpoint(
         session=session,
         checkpoint_type=CheckpointType.BATCH,
         sequence=BATCH_PHOTOS // CHUNK_PHOTOS,
         processed_count=0,
         session_state=pack_state({}),
->>>>>>> bench
     )
     multiply(checkpoint, count=rows_count // BATCH_PHOTOS, id=random_id())
