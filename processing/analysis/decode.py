@@ -172,7 +172,11 @@ def _open_other(data: bytes, limits: Limits, refused: PhotoRefused | None = None
             raise refused from error
         # Pillow's own text names an address in memory, so it would differ from run to run.
         unknown = isinstance(error, UnidentifiedImageError)
-        text = "These bytes are no picture that is known here." if unknown else f"{type(error).__name__}: {error}"
+        text = (
+            "These bytes are no picture that is known here."
+            if unknown
+            else f"{type(error).__name__}: {error}"
+        )
         code = "truncated" if "truncated" in text.lower() else "unreadable"
         raise PhotoRefused(code, None, None, text) from error
 

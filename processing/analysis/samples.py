@@ -232,9 +232,11 @@ def _palette(seed: int, fault: str) -> Pixels:
         light = generator.uniform((110, 120, 90), (205, 205, 170)) * (1 - 0.12 * layer)
         layers.append(_blend(light * 0.08, light, LAYER_COLORS))
     colors = np.concatenate([sky, *layers])
-    exposed = {"underexposed": colors * 0.4, "overexposed": 15 + colors * 2.3, "flat": 90 + colors * 0.45}.get(
-        fault, colors
-    )
+    exposed = {
+        "underexposed": colors * 0.4,
+        "overexposed": 15 + colors * 2.3,
+        "flat": 90 + colors * 0.45,
+    }.get(fault, colors)
     return np.clip(exposed, 0, 255).astype(np.uint8)
 
 

@@ -36,7 +36,12 @@ def test_frame_names_format_and_color_space(form: str, mode: str, named: str, co
 
     facts = frame.facts
     assert (facts.format, facts.color_space, facts.bytes_count) == (named, color_space, len(data))
-    assert (facts.width_px, facts.height_px, frame.pixels.shape, frame.damage) == (400, 300, (300, 400, 3), "")
+    assert (facts.width_px, facts.height_px, frame.pixels.shape, frame.damage) == (
+        400,
+        300,
+        (300, 400, 3),
+        "",
+    )
 
 
 def test_frame_keeps_the_upper_byte_when_gray_has_16_bits() -> None:
@@ -56,7 +61,8 @@ def test_palette_with_transparency_is_decoded_without_a_warning() -> None:
 
 
 @pytest.mark.parametrize(
-    ("orientation", "size_px"), [(1, (400, 300)), (3, (400, 300)), (6, (300, 400)), (8, (300, 400)), (9, (400, 300))]
+    ("orientation", "size_px"),
+    [(1, (400, 300)), (3, (400, 300)), (6, (300, 400)), (8, (300, 400)), (9, (400, 300))],
 )
 def test_size_is_upright_when_exif_turns_the_photo(orientation: int, size_px: tuple[int, int]) -> None:
     exif = Image.Exif()

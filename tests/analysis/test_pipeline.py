@@ -77,7 +77,11 @@ def test_refused_photo_keeps_its_hash_and_no_frame(pipeline: Pipeline) -> None:
 
     assert measured.sha256 == hashlib.sha256(b"no photo").hexdigest()
     assert measured.refusal is not None
-    assert (measured.refusal.code, measured.refusal.__traceback__, measured.refusal.__context__) == ("unreadable", None, None)
+    assert (measured.refusal.code, measured.refusal.__traceback__, measured.refusal.__context__) == (
+        "unreadable",
+        None,
+        None,
+    )
     assert (measured.facts, measured.measures, measured.fingerprint) == (None, {}, b"")
 
 
