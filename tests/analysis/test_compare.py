@@ -163,7 +163,7 @@ def test_nothing_is_compared_when_there_is_nothing() -> None:
 
 
 def test_relations_do_not_depend_on_the_order_of_the_candidates() -> None:
-    generator = random.Random(3)  # noqa: S311 -- a test case, no secret
+    generator = random.Random(3)
     prints = make_prints(40)
     prints += [flip_bits(generator.choice(prints), generator.sample(range(256), 9)) for _ in range(80)]
     candidates = [
@@ -183,7 +183,7 @@ def test_all_near_pairs_are_found_when_they_are_as_near_as_is_certain(
     monkeypatch: pytest.MonkeyPatch, pairs_per_page: int
 ) -> None:
     monkeypatch.setattr(neighbors, "PAIRS_PER_PAGE", pairs_per_page)
-    generator = random.Random(1)  # noqa: S311 -- a test case, no secret
+    generator = random.Random(1)
     prints = make_prints(30)
     prints += [
         flip_bits(generator.choice(prints), generator.sample(range(256), number % 16 + 1))
