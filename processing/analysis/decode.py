@@ -189,16 +189,17 @@ def _read_pillow(data: bytes, limits: Limits) -> _Opened:
             _verify(data)
         image.load()
         mode = image.mode
-        return _Opened(_to_pixels(image), image.format or "", _name_mode(mode), **_read_info(image))
+        icc, exif = (_read_bytes(image, name) for name in ("icc_profile", "exif"))
+        return _Opened(_to_pixels(image), image.format or "", _name_mode(mode), icc, exif)
 
 
 def _name_mode(mode: str) -> str:
     return "CMYK" if mode == "CMYK" else "gray" if mode in GRAY_MODES else "RGB"
 
 
-def _read_info(image: Image.Image) -> dict[str, bytes]:
-    names = {"icc": "icc_profile", "exif": "exif"}
-    return {name: value for name, key in names.items() if isinstance(value := image.info.get(key), bytes)}
+def _read_bytes(image: Image.Image, name: str) -> bytes:
+    value = image.info.get(name)
+    return value if isinstance(value, bytes) else b""
 
 
 def _to_pixels(image: Image.Image) -> Pixels:
