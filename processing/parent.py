@@ -109,11 +109,7 @@ class Parent:
         signal.signal(signal.SIGTERM, self._note_signal)
         signal.signal(signal.SIGINT, self._note_signal)
         presence = Presence()
-        try:
-            row = presence.register(serves=session)
-        except DATABASE_ERRORS:
-            presence.recorder.close()
-            raise
+        row = presence.register(serves=session)
         self.presence = presence
         if session is not None:
             self._queue_name = queue.private_queue(row.token)
@@ -212,7 +208,6 @@ class Parent:
             self._bury_killed()
         except DATABASE_ERRORS as error:
             logger.warning("clean end not recorded", extra={"error": str(error)})
-
 
     def _bury_killed(self) -> None:
         """Bury the workers that an abort has killed, as they die: nobody else may come by for a long time.

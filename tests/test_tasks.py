@@ -12,6 +12,7 @@ from pytest_django import Settings
 
 from processing import queue, runner, tasks
 from processing.models import Batch, Worker
+from processing.models.batch import BatchQuerySet
 from processing.queue import SHARED_QUEUE, unstarted_lanes
 from processing.runner import Slice
 from processing.states import BatchStatus, Stage, Status
@@ -41,8 +42,15 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slice]:
         monkeypatch.setattr(tasks, "_presence", work.presence)
         monkeypatch.setattr(tasks, "_queue_name", SHARED_QUEUE)
         monkeypatch.setattr(tasks, "pipeline", work.pipeline)
+        monkeypatch.setattr(tasks, "decoders", lambda: work.decoders)
         monkeypatch.setattr(tasks, "writer", lambda: work.writer)
         yield work
+
+
+def keep_globals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give back after the test what `labor` sets for the life of its process."""
+    for name in ("_presence", "_queue_name", "_decoders_count"):
+        monkeypatch.setattr(tasks, name, getattr(tasks, name))
 
 
 def test_lane_works_a_session_off_and_offers_no_further_one_when_nothing_is_left(
@@ -57,9 +65,7 @@ def test_lane_works_a_session_off_and_offers_no_further_one_when_nothing_is_left
     assert unstarted_lanes(SHARED_QUEUE, session.pk) == 0
 
 
-def test_lane_offers_the_next_one_at_its_end(
-    work: Slice, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lane_offers_the_next_one_at_its_end(work: Slice, monkeypatch: pytest.MonkeyPatch) -> None:
     session = make_session()
     make_batch(session=session)
     monkeypatch.setattr(runner, "run_slice", lambda _session, _work: 1)
@@ -120,19 +126,19 @@ def test_lane_gives_its_batch_back_once_the_database_answers_again(
 ) -> None:
     session = make_session()
     batch = make_batch(session=session)
-    release, calls = runner.release_leftovers, []
+    release, calls = BatchQuerySet.release_held_by, []
 
     def lose_database(_batch: Batch, _work: Slice) -> None:
         raise OperationalError("gone")
 
-    def fail_second(presence: Presence) -> None:
-        calls.append(presence)
+    def fail_second(batches: BatchQuerySet, worker: Worker) -> int:
+        calls.append(worker)
         if len(calls) == 2:
             raise OperationalError("still gone")
-        release(presence)
+        return release(batches, worker)
 
     monkeypatch.setattr(runner, "run_batch", lose_database)
-    monkeypatch.setattr(runner, "release_leftovers", fail_second)
+    monkeypatch.setattr(BatchQuerySet, "release_held_by", fail_second)
 
     tasks.run_lane(str(session.pk), 0)
 
@@ -167,11 +173,11 @@ def test_worker_that_was_buried_registers_anew_and_a_stop_between_is_not_lost(
             tasks._presence.beat()
         wishes.append(wants_to_stop())
 
-    monkeypatch.setattr(tasks, "_presence", None)
+    keep_globals(monkeypatch)
     monkeypatch.setattr(Presence, "register", register_while_stopped)
     monkeypatch.setattr(queue, "work_off", be_buried)
 
-    tasks.labor(parent.pk, SHARED_QUEUE)
+    tasks.labor(parent.pk, SHARED_QUEUE, 1)
 
     assert wishes == [True, True]
     rows = Worker.objects.laborers().order_by("pk")
@@ -184,10 +190,10 @@ def test_worker_does_not_register_anew_when_its_parent_has_ended(monkeypatch: py
     def lose_parent(_queue: str, _wants_to_stop: object) -> None:
         parent.end()
 
-    monkeypatch.setattr(tasks, "_presence", None)
+    keep_globals(monkeypatch)
     monkeypatch.setattr(queue, "work_off", lose_parent)
 
-    tasks.labor(parent.pk, SHARED_QUEUE)
+    tasks.labor(parent.pk, SHARED_QUEUE, 1)
 
     assert Worker.objects.laborers().count() == 1
 
