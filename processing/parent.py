@@ -109,11 +109,7 @@ class Parent:
         signal.signal(signal.SIGTERM, self._note_signal)
         signal.signal(signal.SIGINT, self._note_signal)
         presence = Presence()
-        try:
-            row = presence.register(serves=session)
-        except DATABASE_ERRORS:
-            presence.recorder.close()
-            raise
+        row = presence.register(serves=session)
         self.presence = presence
         if session is not None:
             self._queue_name = queue.private_queue(row.token)

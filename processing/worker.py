@@ -82,16 +82,20 @@ class Presence:
     def register(
         self, *, parent: Worker | None = None, serves: ProcessingSession | None = None, device: str = ""
     ) -> Worker:
-        """Add the row that says that this process lives."""
-        self.worker = Worker.objects.create(
-            token=self.recorder.token,
-            host=socket.gethostname(),
-            boot_id=boot_id(),
-            pid=os.getpid(),
-            parent=parent,
-            serves=serves,
-            device=device,
-        )
+        """Add the row that says that this process lives; without one the recorder is nobody's, so it goes too."""
+        try:
+            self.worker = Worker.objects.create(
+                token=self.recorder.token,
+                host=socket.gethostname(),
+                boot_id=boot_id(),
+                pid=os.getpid(),
+                parent=parent,
+                serves=serves,
+                device=device,
+            )
+        except DATABASE_ERRORS:
+            self.recorder.close()
+            raise
         return self.worker
 
     @property

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
-
 from processing.models import ProcessingSession
 from processing.models.batch import Commit
 from recovery.models import Checkpoint, CheckpointType, pack_state
@@ -12,11 +10,7 @@ TENTHS = 10
 
 
 def take(commit: Commit) -> None:
-    """Make the checkpoint of a commit, inside its transaction; the `Seal` of processing.
-
-    Those too many go at a batch's end, and after as many commits as are kept: looking each time costs a sixth
-    of a commit.
-    """
+    """Make the checkpoint of a commit, inside its transaction; the `Seal` of processing."""
     types = _types_due(commit)
     processed = commit.counters.get("processed", 0)
     finished = _finished_count(commit)
@@ -32,7 +26,7 @@ def take(commit: Commit) -> None:
             last_result=commit.last_result,
             session_state=pack_state(_state(commit)),
         )
-    if commit.ends_batch or commit.sequence % settings.CHECKPOINT_KEEP_COUNT == 0:
+    if CheckpointType.IMAGE in types:
         Checkpoint.objects.prune(commit.batch.session_id)
 
 

@@ -34,9 +34,9 @@ def worker_slice(
     presence.register(parent=parent or make_worker())
     pipeline = Pipeline("cpu")
     pipeline.set_batch_size(group_size)
-    with ThreadPoolExecutor(1, "writer") as writer:
+    with ThreadPoolExecutor(1, "decoder") as decoders, ThreadPoolExecutor(1, "writer") as writer:
         try:
-            yield Slice(presence, lambda: pipeline, writer, seal)
+            yield Slice(presence, lambda: pipeline, decoders, writer, seal)
         finally:
             writer.submit(lambda: connection.close()).result()  # Its own thread's connection.
             presence.end()

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.db import OperationalError
@@ -16,7 +17,6 @@ from processing.models import ProcessingSession, Worker
 from processing.parent import CRASH_LOOP, CRASH_LOOP_DEATHS_MIN, RESTART_WAIT_S_MAX, Child, Parent
 from processing.queue import SHARED_QUEUE, offer_lane, private_queue, unstarted_lanes
 from processing.states import Status
-from processing.worker import Presence
 from tests.factories import make_batch, make_session, make_worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -183,15 +183,15 @@ def test_buried_parent_keeps_its_other_children_when_the_database_fails_meanwhil
     parent._sweep()
     old = parent.presence.row
     bury_mistakenly(parent)
-    register, calls = Presence.register, []
+    save, calls = Worker.save, []
 
-    def fail_first(presence: Presence, **options: object) -> Worker:
-        calls.append(presence)
+    def fail_first(worker: Worker, **options: Any) -> None:
+        calls.append(worker)
         if len(calls) == 1:
             raise OperationalError("the database is gone")
-        return register(presence, **options)
+        save(worker, **options)
 
-    monkeypatch.setattr(Presence, "register", fail_first)
+    monkeypatch.setattr(Worker, "save", fail_first)
 
     with pytest.raises(OperationalError):
         parent._sweep()
