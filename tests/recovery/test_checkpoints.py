@@ -86,10 +86,10 @@ def test_only_the_newest_image_checkpoints_stay_and_pinned_and_other_ones(settin
     session, (batch,) = session_with(1, 6)
     other = make_checkpoint(session=make_session())
     for processed, options in enumerate(({"pinned": True}, {"checkpoint_type": "manual"}, {}, {}), 101):
-        make_checkpoint(session=session, processed_count=processed, **options)
+        make_checkpoint(session=session, processed_count=processed, last_result=0, **options)
     for _ in range(3):
-        # In one transaction the clock stands, so the earlier ones are moved back.
-        Checkpoint.objects.update(created_at=F("created_at") - timedelta(seconds=1))
+        # The clock goes back all the while: what a checkpoint covers decides, not when it was made.
+        Checkpoint.objects.update(created_at=F("created_at") + timedelta(seconds=1))
         commit(batch, 1)
 
     left = Checkpoint.objects.filter(session=session).order_by("processed_count")
