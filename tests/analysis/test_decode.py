@@ -7,6 +7,7 @@ from PIL import Image
 
 from processing.analysis import decode as decoding
 from processing.analysis.decode import Limits, decode
+from processing.analysis.jpeg import read_header
 from processing.analysis.records import PhotoRefused
 from tests.analysis.pictures import draw_random, encode_image, forge_png, repeat_scan, set_sampling
 
@@ -211,3 +212,44 @@ def test_color_space_is_other_when_the_profile_is_garbage() -> None:
     data = encode_image(draw_random(), "JPEG", icc_profile=b"garbage" * 40)
 
     assert decode(data, Limits()).facts.color_space == "other"
+
+
+def test_memory_error_passes_when_pillow_has_none_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    def starve(*_args: object, **_options: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(decoding.Image, "open", starve)
+
+    with pytest.raises(MemoryError):
+        decode(b"BM" + bytes(100), Limits())
+
+
+def test_frame_buffer_is_used_again_unless_it_is_huge(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encode_image(draw_random(), "JPEG")
+    first = decode(data, Limits()).pixels
+
+    again = decode(data, Limits()).pixels
+
+    assert np.shares_memory(first, again)
+    monkeypatch.setattr(decoding, "KEPT_BYTES_MAX", 100)
+    monkeypatch.setattr(decoding, "_own", type(decoding._own)())
+    assert not np.shares_memory(decode(data, Limits()).pixels, decode(data, Limits()).pixels)
+
+
+def test_jpeg_is_refused_when_it_is_an_endless_chain_of_segments() -> None:
+    comment = b"\xff\xfe\x00\x02"
+    jpeg = encode_image(draw_random(), "JPEG")
+
+    with pytest.raises(ValueError, match="no frame header"):
+        read_header(b"\xff\xd8" + comment * 20_000 + jpeg[2:], 100)
+
+
+def test_jpeg_tells_its_quality_and_camera() -> None:
+    exif = Image.Exif()
+    exif[271], exif[272] = "Canon", "Canon EOS 5D"
+    data = encode_image(draw_random(), "JPEG", quality=75, exif=exif)
+
+    facts = decode(data, Limits()).facts
+
+    assert facts.camera == "Canon EOS 5D"
+    assert facts.quality == pytest.approx(75, abs=1)
