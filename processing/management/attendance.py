@@ -53,11 +53,11 @@ class Display:
 
     def show(self, session: ProcessingSession) -> None:
         """Show where the session is, at most once a second."""
+        self._warn(session)
         if time.monotonic() < self._next_s:
             return
         self._next_s = time.monotonic() + STATUS_EVERY_S
         status = status_of(session)
-        self._warn(session)
         if self._command.wants_json:
             self._command.emit("status", status)
         if self._bar is not None and self._task is not None:

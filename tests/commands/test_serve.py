@@ -1,0 +1,61 @@
+"""`serve`: its address, the first user, and no open doors beyond this machine."""
+
+from argparse import ArgumentTypeError
+from pathlib import Path
+
+import pytest
+from django.contrib.auth import authenticate, get_user_model
+from pytest_django import Settings
+
+from processing.management.commands.serve import bind_address
+from processing.management.failures import Misconfigured
+from processing.management.first_user import FIRST_USERNAME, make_first_user
+from processing.models import Worker
+from tests.commands.running import run
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("8000", ("127.0.0.1", 8000)),
+        (":8000", ("127.0.0.1", 8000)),
+        ("0.0.0.0:80", ("0.0.0.0", 80)),  # noqa: S104 -- read, never bound
+        ("[::1]:65535", ("::1", 65535)),
+    ],
+)
+def test_bind_address_is_read(text: str, address: tuple[str, int]) -> None:
+    assert bind_address(text) == address
+
+
+@pytest.mark.parametrize("text", ["", "host", "host:", "host:0", "host:65536", "host:-1", "1:2:x"])
+def test_bind_address_is_refused_when_it_names_no_port(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="is not HOST:PORT"):
+        bind_address(text)
+
+
+@pytest.mark.django_db
+def test_first_user_is_made_once_with_a_password_that_works() -> None:
+    password = make_first_user()
+    again = make_first_user()
+
+    user = authenticate(username=FIRST_USERNAME, password=password)
+    assert user is not None
+    assert (user.is_superuser, again, get_user_model().objects.count()) == (True, None, 1)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("is_given", "roots", "hint"),
+    [(False, [Path("/photos")], "Set SECRET_KEY."), (True, [], "Set STOCKPROOF_SOURCE_ROOTS.")],
+)
+def test_serve_is_refused_beyond_this_machine_without_a_key_or_roots(
+    settings: Settings, *, is_given: bool, roots: list[Path], hint: str
+) -> None:
+    settings.SECRET_KEY_IS_GIVEN = is_given
+    settings.STOCKPROOF_SOURCE_ROOTS = roots
+
+    with pytest.raises(Misconfigured) as refused:
+        run("serve", "--bind", "0.0.0.0:8000")
+
+    assert (refused.value.exit_code, refused.value.hint) == (1, hint)
+    assert (Worker.objects.count(), get_user_model().objects.count()) == (0, 0)
