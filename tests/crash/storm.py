@@ -30,7 +30,7 @@ class Storm:
     def __init__(self, studio: Studio, expected: str, *, seed: int, frozen_s: float = FROZEN_S) -> None:
         """The seed decides what is done and when, as far as processes let it."""
         self.studio, self.expected, self.frozen_s = studio, expected, frozen_s
-        self.random = random.Random(seed)  # noqa: S311 -- no secret
+        self.random = random.Random(seed)
         self.done: Counter[str] = Counter()
         self.sessions_count = 0
 
