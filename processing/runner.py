@@ -206,7 +206,10 @@ class PhotoRun:
         except MemoryError:
             self._make_room(group, alone=alone)
             return
-        self.work.presence.land(uncommitted=self._uncommitted())
+        finally:
+            # Whatever ended it: an idle worker has no photo that could exceed its time limit.
+            # test: test_nothing_is_in_flight_when_the_source_is_gone.
+            self.work.presence.land(uncommitted=self._uncommitted())
         self.analyzed_count += len(group)
         self._tell_pace(group)
 

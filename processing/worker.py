@@ -169,6 +169,7 @@ class Presence:
         test: test_worker_gives_its_batch_back_when_it_ends.
         """
         self._over.set()
+        faulthandler.cancel_dump_traceback_later()
         Batch.objects.release_held_by(self.row)
         self.row.end()
         self.recorder.close()

@@ -13,7 +13,7 @@ import pytest
 from django.db import OperationalError
 from pytest_django import Settings
 
-from processing import runner
+from processing import recorder, runner
 from processing.models import Batch, ProcessingSession
 from processing.models.batch import COUNTERS, Commit
 from processing.proof import prove
@@ -223,6 +223,20 @@ def test_session_fails_and_goes_on_later_when_the_source_is_gone(tmp_path: Path,
     session.recover()
     work_off(session)
     assert (session.status, live_rows(session, "verdict")) == (Status.COMPLETED, ["approved", "approved"])
+
+
+def test_nothing_is_in_flight_when_the_source_is_gone(tmp_path: Path) -> None:
+    source = write_photos(tmp_path / "source", 2)
+    session = scanned_session(source)
+    source.rename(tmp_path / "elsewhere")
+
+    with worker_slice() as work:
+        run_slice(session.pk, work)
+        flight = recorder.read_flight(work.presence.recorder.token)
+
+    session.refresh_from_db()
+    assert session.status == Status.FAILED
+    assert (flight.phase, flight.positions, work.presence._limit_s) == ("landed", (), None)
 
 
 def test_group_is_halved_when_memory_does_not_suffice(
