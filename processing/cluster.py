@@ -26,11 +26,12 @@ def main(token: str, queue_name: str, size: int, parent_pid: int) -> int:
         return ORPHANED_EXIT
     parent_id = parent.pk
 
-    def on_death(pid: int, exit_code: int | None) -> None:
+    def on_death(pid: int, exit_code: int | None) -> bool:
         try:
-            tasks.on_worker_death(parent_id, pid, exit_code)
+            return tasks.on_worker_death(parent_id, pid, exit_code)
         except DATABASE_ERRORS as error:
             logger.warning("death not recorded yet, the others will", extra={"pid": pid, "error": str(error)})
+            return False
 
     return queue.Cluster(
         size=size, labor=partial(tasks.labor, parent_id, queue_name, size), on_death=on_death

@@ -129,10 +129,13 @@ class Outbox:
 
 
 class Cluster:
-    """A pool of forked workers under one watching loop. It owns no signal but SIGTERM, and drains on it."""
+    """A pool of forked workers under one watching loop. It owns no signal but SIGTERM, and drains on it.
+
+    `on_death` gets a dead worker's pid and exit code, and says whether it had begun to work.
+    """
 
     def __init__(
-        self, *, size: int, labor: Callable[[], None], on_death: Callable[[int, int | None], None]
+        self, *, size: int, labor: Callable[[], None], on_death: Callable[[int, int | None], bool]
     ) -> None:
         self._size, self._labor, self._on_death = size, labor, on_death
         self._draining = False
@@ -161,8 +164,10 @@ class Cluster:
         for process in [one for one in self._pool if not one.is_alive()]:
             lived_s = time.monotonic() - self._pool.pop(process)
             if process.exitcode != 0:
-                self._quick_deaths = self._quick_deaths + 1 if lived_s < QUICK_DEATH_S else 0
-                self._on_death(process.pid or 0, process.exitcode)
+                had_begun = self._on_death(process.pid or 0, process.exitcode)
+                # Who dies of a photo is the parent's affair; here it is about workers that cannot start.
+                is_quick = lived_s < QUICK_DEATH_S and not had_begun
+                self._quick_deaths = self._quick_deaths + 1 if is_quick else 0
         while len(self._pool) < self._size and not self._draining:
             self._spawn()
 

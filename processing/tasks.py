@@ -125,9 +125,10 @@ def _fail_held(presence: Presence, error: Exception) -> None:
             batch.release()
 
 
-def on_worker_death(parent_id: int, pid: int, exit_code: int | None) -> None:
-    """Bury a worker of this cluster; only here the exit code is known."""
+def on_worker_death(parent_id: int, pid: int, exit_code: int | None) -> bool:
+    """Bury a worker of this cluster; only here the exit code is known. Says whether it had begun to work."""
     dead = Worker.objects.living().laborers().filter(parent_id=parent_id, pid=pid).first()
     if dead is not None:
         detection.bury(dead, exit_code)
     connection.close()
+    return dead is not None and dead.lane_session_id is not None

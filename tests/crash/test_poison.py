@@ -58,3 +58,4 @@ def test_poison_photos_are_set_aside_and_all_others_judged(
         told = Crash.objects.filter(photo__endswith=f"-{act}.jpg").count()
         assert deaths - 1 <= told <= deaths, act
     assert Crash.objects.count() <= sum(DEATHS.values())
+    assert "child process ended" not in run.log()
