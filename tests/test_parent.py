@@ -136,6 +136,21 @@ def test_crash_loop_is_broken_when_workers_die_again_and_again_without_progress(
     assert session.last_error == CRASH_LOOP.format(deaths=CRASH_LOOP_DEATHS_MIN)
 
 
+def test_deaths_do_not_count_when_there_was_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(monkeypatch, STAYS)
+    parent = begun_parent()
+    for _ in range(10 * CRASH_LOOP_DEATHS_MIN):
+        make_worker(parent=parent.presence.row).end()
+    parent._break_crash_loop()
+    session = working_session()
+
+    parent._break_crash_loop()
+
+    session.refresh_from_db()
+    stop(parent)
+    assert (parent.is_broken, session.status) == (False, Status.RUNNING)
+
+
 def test_deaths_are_forgotten_when_there_was_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     keep(monkeypatch, STAYS)
     session = working_session()

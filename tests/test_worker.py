@@ -16,7 +16,7 @@ from processing import recorder, worker
 from processing.models import Worker
 from processing.worker import DEATH_GRACE_S, PHOTO_TIMEOUT_EXIT, SILENT_BEATS, Presence, Watch
 from tests.commands.processes import make_dead
-from tests.factories import make_worker
+from tests.factories import make_batch, make_session, make_worker
 
 pytestmark = pytest.mark.django_db
 
@@ -182,6 +182,19 @@ def test_clean_end_is_marked_and_the_recorder_taken_away(presence: Presence) -> 
 
     row = Worker.objects.get(pk=presence.row.pk)
     assert (row.ended_at is None, recorder.path_of(row.token).exists()) == (False, False)
+
+
+def test_worker_gives_its_own_batch_back_when_it_ends(presence: Presence) -> None:
+    session = make_session()
+    own = make_batch(session=session, worker=presence.row)
+    other = make_batch(session=session, worker=make_worker())
+
+    presence.end()
+
+    own.refresh_from_db()
+    other.refresh_from_db()
+    assert (own.status, own.worker, own.lease) == ("queued", None, 1)
+    assert other.status == "leased"
 
 
 def test_row_is_asked_for_in_vain_before_the_process_is_registered() -> None:
