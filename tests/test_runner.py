@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 import shutil
 import sys
 import threading
@@ -22,7 +23,7 @@ from processing.states import BatchKind, BatchStatus, Status
 from recovery import checkpoints
 from recovery.models import Checkpoint
 from tests.factories import make_worker
-from tests.scans import start_session
+from tests.scans import Killed, start_session
 from tests.slices import (
     at_each_read,
     live_rows,
@@ -248,6 +249,30 @@ def test_group_is_halved_when_memory_does_not_suffice(
     assert live_rows(session, "position") == list(range(8))
     assert [vars(line)["images_count"] for line in caplog.records if "images_count" in vars(line)] == [8]
     assert (flight["phase"], flight["positions"]) == ("landed", [])
+
+
+def test_process_ends_after_a_commit_when_memory_does_not_suffice_for_one_photo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = scanned_session(write_photos(tmp_path / "source", 3), batch_size=3, checkpoint_interval=3)
+
+    def end(code: int) -> None:
+        raise Killed(code)
+
+    def exhaust(position: int) -> None:
+        if position == 1:
+            raise MemoryError
+
+    monkeypatch.setattr(os, "_exit", end)
+    at_each_read(monkeypatch, exhaust)
+
+    with worker_slice() as work:
+        with pytest.raises(Killed, match=str(runner.OUT_OF_MEMORY_EXIT)):
+            run_slice(session.pk, work)
+        flight = dict(work.presence.recorder.flight)
+
+    assert live_rows(session, "position") == [0]
+    assert (flight["phase"], flight["positions"]) == ("out_of_memory", [1])
 
 
 def test_leftovers_of_a_slice_that_ended_in_an_error_are_given_back_at_the_next(tmp_path: Path) -> None:
