@@ -1,5 +1,7 @@
 """A worker in this process: its presence, its writer, and the time slices that tests give it."""
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -86,3 +88,15 @@ def at_each_read(monkeypatch: pytest.MonkeyPatch, act: Callable[[int], object]) 
         return read(folder, photo)
 
     monkeypatch.setattr(runner, "read_photo", read_after)
+
+
+def refuse_to_open(monkeypatch: pytest.MonkeyPatch, name: str, number: int, times: int = sys.maxsize) -> None:
+    """Let the system answer the opening of one file with an error, so many times."""
+    real_open, left = os.open, iter(range(times))
+
+    def open_or_refuse(path: Any, flags: int, *args: Any, **options: Any) -> int:
+        if path == os.fsencode(name) and next(left, None) is not None:
+            raise OSError(number, os.strerror(number), name)
+        return real_open(path, flags, *args, **options)
+
+    monkeypatch.setattr(os, "open", open_or_refuse)

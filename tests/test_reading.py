@@ -3,14 +3,21 @@
 import errno
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pytest_django import Settings
 
 from processing.states import Status, Verdict
 from tests.photos import write_photo
-from tests.slices import HEIGHT_PX, WIDTH_PX, live_rows, scanned_session, work_off, write_photos
+from tests.slices import (
+    HEIGHT_PX,
+    WIDTH_PX,
+    live_rows,
+    refuse_to_open,
+    scanned_session,
+    work_off,
+    write_photos,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,18 +27,6 @@ CLOSED = "closed.jpg"
 @pytest.fixture(autouse=True)
 def _var(settings: Settings, tmp_path: Path) -> None:
     settings.STOCKPROOF_VAR = tmp_path / "var"
-
-
-def refuse_to_open(monkeypatch: pytest.MonkeyPatch, name: str, number: int) -> None:
-    """Let the system answer the opening of one file with an error, as it does to a user without rights."""
-    real_open = os.open
-
-    def open_or_refuse(path: Any, flags: int, *args: Any, **options: Any) -> int:
-        if path == os.fsencode(name):
-            raise OSError(number, os.strerror(number), name)
-        return real_open(path, flags, *args, **options)
-
-    monkeypatch.setattr(os, "open", open_or_refuse)
 
 
 def draw(folder: Path, name: str, fault: str | None = None) -> None:

@@ -2,31 +2,28 @@
 
 import errno
 import logging
+import os
 import shutil
-import sys
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import OperationalError
 from pytest_django import Settings
 
 from processing import recorder, runner
 from processing.models import Batch, ProcessingSession
-from processing.models.batch import COUNTERS, Commit
+from processing.models.batch import COUNTERS
 from processing.proof import prove
 from processing.runner import run_slice
 from processing.states import BatchKind, BatchStatus, Status
-from recovery import checkpoints
 from recovery.models import Checkpoint
 from tests.factories import make_worker
-from tests.scans import start_session
+from tests.scans import Killed, start_session
 from tests.slices import (
     at_each_read,
     live_rows,
     photo_batches,
+    refuse_to_open,
     scanned_session,
     work_off,
     worker_slice,
@@ -36,23 +33,11 @@ from tests.slices import (
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TIME_FIELDS = ("read_s", "decode_s", "measure_s", "commit_s", "wait_s")
-DEADLINE_S = 20.0
 
 
 @pytest.fixture(autouse=True)
 def _var(settings: Settings, tmp_path: Path) -> None:
     settings.STOCKPROOF_VAR = tmp_path / "var"
-
-
-def fail_reading(monkeypatch: pytest.MonkeyPatch, number: int, times: int) -> None:
-    """Let the disk answer the reading of position 1 with an error, so many times."""
-    left = iter(range(times))
-
-    def refuse(position: int) -> None:
-        if position == 1 and next(left, None) is not None:
-            raise OSError(number, "Input/output error")
-
-    at_each_read(monkeypatch, refuse)
 
 
 def test_slice_takes_a_session_from_its_first_name_to_its_end(
@@ -179,7 +164,7 @@ def test_input_error_that_passes_never_becomes_a_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = scanned_session(write_photos(tmp_path / "source", 2))
-    fail_reading(monkeypatch, errno.EIO, 1)
+    refuse_to_open(monkeypatch, "01.jpg", errno.EIO, 1)
 
     work_off(session)
 
@@ -191,7 +176,7 @@ def test_session_fails_with_a_sentence_and_goes_on_later_when_an_input_error_sta
 ) -> None:
     monkeypatch.setattr(runner, "SOURCE_TRIES_MAX", 2)
     session = scanned_session(write_photos(tmp_path / "source", 3), checkpoint_interval=1)
-    fail_reading(monkeypatch, errno.EIO, 2)
+    refuse_to_open(monkeypatch, "01.jpg", errno.EIO, 2)
 
     work_off(session)
 
@@ -264,6 +249,30 @@ def test_group_is_halved_when_memory_does_not_suffice(
     assert (flight["phase"], flight["positions"]) == ("landed", [])
 
 
+def test_process_ends_after_a_commit_when_memory_does_not_suffice_for_one_photo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = scanned_session(write_photos(tmp_path / "source", 3), batch_size=3, checkpoint_interval=3)
+
+    def end(code: int) -> None:
+        raise Killed(code)
+
+    def exhaust(position: int) -> None:
+        if position == 1:
+            raise MemoryError
+
+    monkeypatch.setattr(os, "_exit", end)
+    at_each_read(monkeypatch, exhaust)
+
+    with worker_slice() as work:
+        with pytest.raises(Killed, match=str(runner.OUT_OF_MEMORY_EXIT)):
+            run_slice(session.pk, work)
+        flight = dict(work.presence.recorder.flight)
+
+    assert live_rows(session, "position") == [0]
+    assert (flight["phase"], flight["positions"]) == ("out_of_memory", [1])
+
+
 def test_leftovers_of_a_slice_that_ended_in_an_error_are_given_back_at_the_next(tmp_path: Path) -> None:
     first = scanned_session(write_photos(tmp_path / "first", 1))
     second = scanned_session(write_photos(tmp_path / "second", 1))
@@ -271,88 +280,10 @@ def test_leftovers_of_a_slice_that_ended_in_an_error_are_given_back_at_the_next(
     with worker_slice() as work:
         left = Batch.objects.claim(first.pk, work.presence.row)
         run_slice(second.pk, work)
+        assert left is not None
+        left.refresh_from_db()
 
-    assert left is not None
-    assert Batch.objects.get(pk=left.pk).status == BatchStatus.QUEUED
-
-
-def test_at_most_one_chunk_is_in_the_air_while_one_fills(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    session = scanned_session(write_photos(tmp_path / "source", 8), batch_size=8)
-    main, reads, seen = threading.get_ident(), [], []
-    at_each_read(monkeypatch, reads.append)
-
-    def hold_back(commit: Commit) -> None:
-        deadline = time.monotonic() + DEADLINE_S
-        while not seen and not waits_in(main, "_wait_for_commit"):
-            assert time.monotonic() < deadline
-        seen.append((len(reads), len(flight["uncommitted"])))
-        checkpoints.take(commit)
-
-    with worker_slice(seal=hold_back) as work:
-        flight = work.presence.recorder.flight
-        run_slice(session.pk, work)
-
-    session.refresh_from_db()
-    assert seen[0] == (4, 4)
-    assert prove(session).holds
-
-
-def waits_in(thread: int, function: str) -> bool:
-    """Say whether a thread is inside a function now."""
-    frame = sys._current_frames()[thread]
-    while frame is not None:
-        if frame.f_code.co_name == function:
-            return True
-        frame = frame.f_back
-    return False
-
-
-@pytest.mark.parametrize("lands", [True, False], ids=["landed", "did not land"])
-@pytest.mark.parametrize("photos_count", [2, 4], ids=["at the batch's end", "inside the batch"])
-def test_lost_commit_answer_doubles_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, lands: bool, photos_count: int
-) -> None:
-    session = scanned_session(write_photos(tmp_path / "source", photos_count), batch_size=photos_count)
-    seam, calls = "_keep" if lands else "_store", []
-    real = getattr(Batch, seam)
-
-    def lose_first_answer(batch: Batch, *args: Any, **options: Any) -> None:
-        calls.append(batch.sequence)
-        if len(calls) == 1:
-            raise OperationalError("server closed the connection unexpectedly")
-        real(batch, *args, **options)
-
-    monkeypatch.setattr(Batch, seam, lose_first_answer)
-
-    work_off(session)
-
-    assert calls == ([0, 0] if photos_count == 2 else [0, 0, 1])
-    assert (session.status, session.processed) == (Status.COMPLETED, photos_count)
-    assert photo_batches(session, "sequence") == [photos_count // 2]
-    assert prove(session).holds
-
-
-def test_work_is_dropped_when_the_lease_was_lost_with_the_commits_answer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    session = scanned_session(write_photos(tmp_path / "source", 2), batch_size=2)
-    commit, calls = Batch.commit, []
-
-    def lose_lease(batch: Batch, results: Any, seal: Any) -> None:
-        calls.append(batch.lease)
-        if len(calls) == 1:
-            Batch.objects.get(pk=batch.pk).take_away()
-            raise OperationalError("server closed the connection unexpectedly")
-        commit(batch, results, seal)
-
-    monkeypatch.setattr(Batch, "commit", lose_lease)
-
-    work_off(session)
-
-    assert calls == [1, 3]
-    assert (session.status, live_rows(session, "lease")) == (Status.COMPLETED, [3, 3])
+    assert left.status == BatchStatus.QUEUED
 
 
 def test_comparison_does_not_land_and_gives_its_batch_back_when_the_session_is_cancelled_meanwhile(
