@@ -102,10 +102,10 @@ def _tables(segment: bytes) -> dict[int, list[int]]:
 ANNEX_K_MEAN = 57.625
 
 
-def estimate_quality(tables: dict[int, list[int]]) -> float:
-    """Quality 1 to 100 in the scale of libjpeg (jcparam.c, jpeg_quality_scaling) from the first table's mean."""
+def estimate_quality(tables: dict[int, list[int]]) -> float | None:
+    """Quality 1 to 100 in the scale of libjpeg (jcparam.c, jpeg_quality_scaling) from the first table's mean; None without one."""
     if 0 not in tables:
-        return 100.0
+        return None
     scale = 100.0 * (sum(tables[0]) / 64.0) / ANNEX_K_MEAN
     quality = (200.0 - scale) / 2.0 if scale <= 100.0 else 5000.0 / scale
     return min(100.0, max(1.0, quality))
