@@ -3,7 +3,8 @@
 Run: python -m bench.commit [--photos DIR] [--rows 0 100000 1000000] [--commits 250] [--vendor sqlite].
 Commits results, counters and checkpoint as a worker does, in throwaway databases of each size in turn, on SQLite
 and on a PostgreSQL that it starts itself. The bars: from the smallest to the largest at most 1.3 times the median,
-and less than 1 % of the processing time (aim: 0.3 %).
+and less than 1 % of the processing time (aim: 0.3 %): of CPU time, since the writer thread commits while the next
+photos are analyzed; bench.throughput tells how long a worker waits for it.
 """
 
 import argparse

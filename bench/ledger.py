@@ -126,14 +126,9 @@ def _insert_finished(session: ProcessingSession, rows_count: int) -> None:
     multiply(
         batch, count=rows_count // BATCH_PHOTOS, number=number, first_position=f"{first} * {BATCH_PHOTOS}"
     )
-    open_batch = Batch.objects.get(session=session, number=0)
-    result = make_result(batch=open_batch, position=0, measures=MEASURES, fingerprint=FINGERPRINT)
-    # The session is named so that the index over session and number serves the look-up.
-    of_number = (
-        f"(SELECT b.id FROM processing_batch b, processing_processingsession s WHERE b.session_id = s.id "  # noqa: S608 -- two numbers of ours
-        f"AND b.number = {FINISHED_FROM} + n / {BATCH_PHOTOS})"
-    )
-    multiply(result, count=rows_count, position=first, batch=of_number)
+    stored = Batch.objects.get(session=session, number=FINISHED_FROM)
+    result = make_result(batch=stored, position=0, measures=MEASURES, fingerprint=FINGERPRINT)
+    multiply(result, count=rows_count, position=first, batch=f"{stored.pk} + n / {BATCH_PHOTOS}")
     checkpoint = Checkpoint(
         session=session,
         checkpoint_type=CheckpointType.BATCH,
