@@ -146,6 +146,9 @@ class PhotoRun:
             finished = self._run_chunks(others) and self._run_alone(suspects)
             self._commit_chunk()
         finally:
+            # An error leaves photos in flight, and their time limit would end this process later.
+            # test: test_session_fails_with_a_sentence_and_goes_on_later_when_an_input_error_stays.
+            self.work.presence.land()
             self._wait_for_commit()
         if not finished:
             self._release()

@@ -178,8 +178,12 @@ def test_session_fails_with_a_sentence_and_goes_on_later_when_an_input_error_sta
     session = scanned_session(write_photos(tmp_path / "source", 3), checkpoint_interval=1)
     refuse_to_open(monkeypatch, "01.jpg", errno.EIO, 2)
 
-    work_off(session)
+    with worker_slice() as work:
+        run_slice(session.pk, work)
+        limit_s = work.presence._limit_s
 
+    session.refresh_from_db()
+    assert limit_s is None
     assert (session.status, live_rows(session, "position")) == (Status.FAILED, [0])
     assert session.last_error == (
         "01.jpg cannot be read: Input/output error. This is no fault of the photo: "
@@ -254,7 +258,10 @@ def test_process_ends_after_a_commit_when_memory_does_not_suffice_for_one_photo(
 ) -> None:
     session = scanned_session(write_photos(tmp_path / "source", 3), batch_size=3, checkpoint_interval=3)
 
+    flight: dict[str, Any] = {}
+
     def end(code: int) -> None:
+        flight.update(work.presence.recorder.flight)
         raise Killed(code)
 
     def exhaust(position: int) -> None:
@@ -264,10 +271,8 @@ def test_process_ends_after_a_commit_when_memory_does_not_suffice_for_one_photo(
     monkeypatch.setattr(os, "_exit", end)
     at_each_read(monkeypatch, exhaust)
 
-    with worker_slice() as work:
-        with pytest.raises(Killed, match=str(runner.OUT_OF_MEMORY_EXIT)):
-            run_slice(session.pk, work)
-        flight = dict(work.presence.recorder.flight)
+    with worker_slice() as work, pytest.raises(Killed, match=str(runner.OUT_OF_MEMORY_EXIT)):
+        run_slice(session.pk, work)
 
     assert live_rows(session, "position") == [0]
     assert (flight["phase"], flight["positions"]) == ("out_of_memory", [1])
