@@ -80,13 +80,25 @@ def test_process_refuses_a_source_outside_the_folders_that_sessions_may_read(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("status", "verb"), [("running", "recover"), ("paused", "resume")])
-def test_process_names_the_unfinished_session_of_the_same_source(
-    source: Path, status: str, verb: str
+@pytest.mark.parametrize(
+    ("status", "way_on"),
+    [
+        ("running", "`manage.py resume {} --wait` goes on"),
+        ("paused", "`manage.py resume {} --wait` goes on"),
+        ("interrupted", "`manage.py recover {} --yes --wait` goes on"),
+        ("attended", "`manage.py session {} --watch` shows how it goes on"),
+    ],
+)
+def test_process_names_the_way_on_of_the_unfinished_session_of_the_same_source(
+    source: Path, status: str, way_on: str
 ) -> None:
     session = make_session(source_path=os.fsencode(source))
     if status == "paused":
         session.pause()
+    if status == "interrupted":
+        session.latch()
+    if status == "attended":
+        make_worker(serves=session, host="another")
 
     with pytest.raises(Held) as refused:
         run("process", str(source))
@@ -94,8 +106,8 @@ def test_process_names_the_unfinished_session_of_the_same_source(
     assert refused.value.exit_code == 5
     assert refused.value.published() == {
         "code": "held",
-        "message": f"Session {session.pk} of this source is {status}.",
-        "hint": f"`manage.py {verb} {session.pk} --wait` goes on; --new begins another one.",
+        "message": f"Session {session.pk} of this source is {status.replace('attended', 'running')}.",
+        "hint": f"{way_on.format(session.pk)}; --new begins another one.",
         "session": str(session.pk),
     }
 

@@ -85,9 +85,17 @@ def _columns(options: dict[str, Any]) -> dict[str, Any]:
 def _refuse_second(path: bytes) -> None:
     unfinished = unfinished_of(path)
     if unfinished is not None:
-        verb = "resume" if unfinished.status == Status.PAUSED else "recover"
         raise Held(
             f"Session {unfinished.pk} of this source is {unfinished.status.value}.",
-            hint=f"`manage.py {verb} {unfinished.pk} --wait` goes on; --new begins another one.",
+            hint=f"`manage.py {_way_on(unfinished)}; --new begins another one.",
             session=unfinished.pk,
         )
+
+
+def _way_on(session: ProcessingSession) -> str:
+    """Name the command that an unfinished session needs."""
+    if session.status in (Status.INTERRUPTED, Status.FAILED):
+        return f"recover {session.pk} --yes --wait` goes on"
+    if session.is_attended() and session.status != Status.PAUSED:
+        return f"session {session.pk} --watch` shows how it goes on"
+    return f"resume {session.pk} --wait` goes on"
