@@ -18,7 +18,7 @@ COLUMNS = ("position", "sha256", "fingerprint", "verdict", "measures")
 def run_compare(batch: Batch, *, seal: Seal) -> None:
     """Compare all photos of the session and complete it, in one transaction that names the lease."""
     session = ProcessingSession.objects.get(pk=batch.session_id)
-    relations = compare(list(_candidates(session)), int(session.preset.get("similar_distance_max", 0)))
+    relations = compare(_candidates(session), int(session.preset.get("similar_distance_max", 0)))
     with transaction.atomic():
         session = ProcessingSession.objects.lock(batch.session_id)
         _finish(batch)

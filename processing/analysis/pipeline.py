@@ -15,6 +15,7 @@ from processing.analysis.records import Facts, Measured, PhotoRefused
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
+CPU_MEMORY_SHORT = "can't allocate memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +66,24 @@ class Pipeline:
         ]
 
     def _sum(self, cuts: list[cutting.Cut]) -> list[tuple[Floats, Counts]]:
-        """Move the batch to the device at once, compute photo by photo, and bring the sums back at once."""
+        """Compute all sums; torch says in its own words that memory is short, and only this package knows them."""
         if not cuts:
             return []
-        with torch.inference_mode():
-            tiles = self._move([cut.tiles for cut in cuts])
-            samples = self._move([cut.sample for cut in cuts])
-            sums = torch.stack([self._workspace.measure_tiles(one) for one in tiles])
-            counts = torch.stack([kernels.measure_sample(one) for one in samples])
-            return list(zip(sums.cpu().numpy().astype(np.float64), counts.cpu().numpy(), strict=True))
+        try:
+            with torch.inference_mode():
+                return self._compute(cuts)
+        except RuntimeError as error:
+            if isinstance(error, torch.OutOfMemoryError) or CPU_MEMORY_SHORT in str(error):
+                raise MemoryError(str(error)) from error
+            raise
+
+    def _compute(self, cuts: list[cutting.Cut]) -> list[tuple[Floats, Counts]]:
+        """Move the batch to the device at once, compute photo by photo, and bring the sums back at once."""
+        tiles = self._move([cut.tiles for cut in cuts])
+        samples = self._move([cut.sample for cut in cuts])
+        sums = torch.stack([self._workspace.measure_tiles(one) for one in tiles])
+        counts = torch.stack([kernels.measure_sample(one) for one in samples])
+        return list(zip(sums.cpu().numpy().astype(np.float64), counts.cpu().numpy(), strict=True))
 
     def _move(self, arrays: list[cutting.Pixels]) -> list[torch.Tensor]:
         if self._device.type == "cpu":

@@ -4,7 +4,9 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import torch
 
+from processing.analysis import kernels
 from processing.analysis.pipeline import Pipeline
 from tests.analysis.pictures import draw_random, encode_image
 from tests.photos import draw_photo, encode_photo
@@ -119,3 +121,36 @@ def test_worst_place_lies_inside_the_upright_photo(pipeline: Pipeline) -> None:
     assert sorted(measured.spots) == ["noise", "out_of_focus"]
     assert all(0 <= x < measured.facts.width_px for x, _ in measured.spots.values())
     assert all(0 <= y < measured.facts.height_px for _, y in measured.spots.values())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_measuring_raises_memory_error_when_torch_is_short_of_memory(
+    monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline, error: RuntimeError
+) -> None:
+    def starve(_sample: torch.Tensor) -> torch.Tensor:
+        raise error
+
+    prepared = pipeline.prepare(make_blobs()[4])
+    monkeypatch.setattr(kernels, "measure_sample", starve)
+
+    with pytest.raises(MemoryError):
+        pipeline.measure([prepared])
+
+
+def test_measuring_raises_what_torch_raises_when_it_is_no_lack_of_memory(
+    monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline
+) -> None:
+    def fail(_sample: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("device is gone")
+
+    prepared = pipeline.prepare(make_blobs()[4])
+    monkeypatch.setattr(kernels, "measure_sample", fail)
+
+    with pytest.raises(RuntimeError, match="device is gone"):
+        pipeline.measure([prepared])
