@@ -17,7 +17,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marked = metafunc.definition.get_closest_marker("django_db")
     if marked or DATABASE_FIXTURES.intersection(metafunc.fixturenames):
         durable = metafunc.definition.get_closest_marker("kill") is not None
-        kinds = [pytest.param(Kind(vendor, durable), id=vendor) for vendor in VENDORS]
+        only = metafunc.definition.get_closest_marker("vendor")
+        vendors = VENDORS if only is None else only.args
+        kinds = [pytest.param(Kind(vendor, durable), id=vendor) for vendor in vendors]
         metafunc.parametrize("database", kinds, indirect=True, scope="session")
 
 

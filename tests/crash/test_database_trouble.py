@@ -28,9 +28,8 @@ def test_lost_commit_answer_doubles_nothing(studio: Studio, undisturbed: str) ->
     assert run.log().count("the connection was lost") >= len(plan)
 
 
+@pytest.mark.vendor("postgresql")
 def test_run_completes_by_itself_when_postgresql_goes_away(studio: Studio, undisturbed: str) -> None:
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite has no server that could go away.")
     run = studio.process()
     for photos_count in (1, 20, 40):
         until(lambda count=photos_count: ImageResult.objects.count() >= count)

@@ -26,6 +26,7 @@ def freeze(pids: list[int]) -> None:
         kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.vendor("sqlite")
 def test_freeze_of_5_seconds_is_no_crash(studio: Studio, undisturbed: str) -> None:
     run = studio.process()
 

@@ -1,6 +1,7 @@
 """The parent or its cluster is killed: no orphan lives on, and nothing goes on unless a person says so."""
 
 import signal
+import socket
 
 import pytest
 
@@ -50,15 +51,22 @@ def _assert_latched_once(studio: Studio) -> None:
     assert list(Crash.objects.values_list("session_id", "interrupts")) == [(session.pk, True)]
 
 
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
 def test_restarted_serve_never_goes_on_with_an_interrupted_session(studio: Studio, undisturbed: str) -> None:
     studio.process("--detach").end()
-    first = studio.start("serve", "--bind", "127.0.0.1:18431", "--workers", "2")
+    serve = ("serve", "--bind", f"127.0.0.1:{free_port()}", "--workers", "2")
+    first = studio.start(*serve)
     wait_for_results(first)
     first.send(signal.SIGKILL)
     first.end()
     kept_count = ImageResult.objects.count()
 
-    second = studio.start("serve", "--bind", "127.0.0.1:18431", "--workers", "2")
+    second = studio.start(*serve)
     until(lambda: any(worker.beat for worker in studio.laborers_of(second)))
 
     assert studio.session().status == Status.INTERRUPTED

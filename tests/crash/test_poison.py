@@ -42,6 +42,7 @@ def harmless(tmp_path_factory: pytest.TempPathFactory, poisoned: Path) -> str:
     return run_undisturbed(tmp_path_factory.mktemp("harmless"), poisoned)
 
 
+@pytest.mark.vendor("sqlite")
 def test_poison_photos_are_set_aside_and_all_others_judged(
     studio: Studio, poisoned: Path, harmless: str
 ) -> None:

@@ -14,6 +14,7 @@ from tests.crash.studio import Studio, until
 pytestmark = pytest.mark.kill
 
 
+@pytest.mark.vendor("sqlite")
 def test_session_fails_and_goes_on_when_its_source_is_back(
     studio: Studio, undisturbed: str, tmp_path: Path
 ) -> None:

@@ -61,6 +61,7 @@ def test_workers_drain_and_go_on_at_the_next_start_when_everything_gets_the_sign
     assert_exact(studio, undisturbed)
 
 
+@pytest.mark.vendor("sqlite")
 def test_second_signal_ends_everything_at_once_and_nothing_is_lost(studio: Studio, undisturbed: str) -> None:
     stuck = Deed("processing.runner.PhotoRun._measure", call=8, act="hang")
     run = studio.process(plan=[stuck])
@@ -77,6 +78,7 @@ def test_second_signal_ends_everything_at_once_and_nothing_is_lost(studio: Studi
     assert_exact(studio, undisturbed)
 
 
+@pytest.mark.vendor("sqlite")
 def test_polite_stop_is_no_crash_when_it_meets_a_worker_that_starts(studio: Studio, undisturbed: str) -> None:
     starts = Deed("processing.worker.Presence.register", "after", act="stop")
 
@@ -87,6 +89,7 @@ def test_polite_stop_is_no_crash_when_it_meets_a_worker_that_starts(studio: Stud
     assert Crash.objects.count() == 0
 
 
+@pytest.mark.vendor("sqlite")
 def test_session_is_paused_when_the_signal_comes_at_its_first_moment(
     studio: Studio, undisturbed: str
 ) -> None:
