@@ -6,6 +6,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from processing.models import ProcessingSession
+
 PASSWORD = "a-long-pass-phrase-of-tests"
 
 
@@ -32,3 +34,8 @@ def asked_by_htmx(client: Client, path: str) -> Any:
 def statements(captured: CaptureQueriesContext) -> list[str]:
     """Give the captured SQL."""
     return [query["sql"] for query in captured.captured_queries]
+
+
+def address(session: ProcessingSession, step: str = "") -> str:
+    """Give the address of a session's page, or of one of its buttons."""
+    return f"/sessions/{session.pk}/{step}/" if step else f"/sessions/{session.pk}/"

@@ -157,7 +157,7 @@ def test_preset_is_saved_when_its_rules_are_right(boss: Client) -> None:
         ('{"focus": 1}', "Rule &#x27;focus&#x27; is not known."),
         ('{"focus_min": 7}', "Rule &#x27;focus_min&#x27; cannot be 7: it lies between 0 and 1."),
         ('{"noise_max": true}', "Rule &#x27;noise_max&#x27; cannot be True: it is a number."),
-        ("[]", "The rules must be an object of names and limits."),
+        ("[1]", "The rules must be an object of names and limits."),
         ("7", "The rules must be an object of names and limits."),
         ("", "This field is required."),
     ],

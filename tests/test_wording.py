@@ -36,7 +36,7 @@ def test_forecast_has_one_unit(seconds: float, text: str) -> None:
 
 def test_percent_is_never_rounded_up_to_all() -> None:
     assert wording.percent_of(99_999, 100_000) == f"99.9{wording.NO_BREAK}%"
-    assert wording.percent_of(3, 3) == f"100.0{wording.NO_BREAK}%"
+    assert wording.percent_of(3, 3) == f"100{wording.NO_BREAK}%"
 
 
 def test_numbers_have_separators() -> None:

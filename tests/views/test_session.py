@@ -1,6 +1,5 @@
-"""One session's page: what it says in each state, what it costs, and its three buttons."""
+"""One session's page: what it says in each state, and what it costs."""
 
-from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
@@ -9,7 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from processing.models import Batch, ProcessingSession, Worker
-from processing.overview import BATCHES_MAX
+from processing.overview import BATCHES_MAX, overview_of
 from processing.states import Stage, Status, Verdict
 from tests.factories import (
     make_batch,
@@ -20,33 +19,15 @@ from tests.factories import (
     make_worker,
     no_seal,
 )
-from tests.people import asked_by_htmx, make_user, signed_in, statements
+from tests.people import address, asked_by_htmx, make_user, signed_in, statements
 
 pytestmark = pytest.mark.django_db
-STEPS = ["pause", "resume", "cancel"]
-
-
-def address(session: ProcessingSession, step: str = "") -> str:
-    """Address of a session's page, or of one of its buttons."""
-    return f"/sessions/{session.pk}/{step}/" if step else f"/sessions/{session.pk}/"
 
 
 def make_labor(session: ProcessingSession) -> Worker:
     """Make a worker in a lane of the session, and its parent."""
     telemetry = {"photo": "day 2/000001.jpg", "rate_per_s": 2.5}
     return make_worker(parent=make_worker(), lane_session=session, device="cpu", telemetry=telemetry)
-
-
-@pytest.fixture
-def ines() -> Client:
-    """A signed-in owner of sessions."""
-    return signed_in(make_user("ines"))
-
-
-@pytest.fixture
-def session(ines: Client) -> ProcessingSession:
-    """Her session, running, 8 photos."""
-    return make_session(owner_id=ines.session["_auth_user_id"], total=8, name="Autumn travel")
 
 
 def test_page_sends_strangers_to_the_login(session: ProcessingSession) -> None:
@@ -56,7 +37,7 @@ def test_page_sends_strangers_to_the_login(session: ProcessingSession) -> None:
     assert response.headers["Location"] == f"/login/?next={address(session)}"
 
 
-@pytest.mark.parametrize("step", ["", *STEPS])
+@pytest.mark.parametrize("step", ["", "pause", "resume", "cancel"])
 def test_page_answers_404_when_the_session_is_somebody_elses(session: ProcessingSession, step: str) -> None:
     other = signed_in(make_user("other"))
     path = address(session, step)
@@ -251,20 +232,32 @@ def test_part_asks_no_more_when_the_session_is_finished(
 
 
 def test_page_asks_as_many_queries_for_three_workers_and_batches_as_for_one(
-    ines: Client, session: ProcessingSession
+    session: ProcessingSession,
 ) -> None:
     counted = []
     for rows_count in (1, 3):
         while Batch.objects.count() < rows_count:
             batch = make_batch(session=session, worker=make_labor(session), photos_count=2)
             batch.commit(make_results(batch=batch, photos_count=1), no_seal)
+        session.refresh_from_db()
         with CaptureQueriesContext(connection) as captured:
-            response = ines.get(address(session))
-        assert len(response.context["overview"].workers) == rows_count
+            overview = overview_of(session, crash=None)
+        assert len(overview.workers) == rows_count
         counted.append(statements(captured))
 
     assert len(counted[0]) == len(counted[1])
     assert [sql for sql in counted[1] if "processing_imageresult" in sql] == []
+
+
+@pytest.mark.parametrize(("total", "averages"), [(8, True), (600, False)])
+def test_strip_says_that_frames_show_an_average_when_batches_are_coarser(
+    ines: Client, session: ProcessingSession, *, total: int, averages: bool
+) -> None:
+    ProcessingSession.objects.filter(pk=session.pk).update(total=total)  # 60 frames; batches of 4
+
+    page = ines.get(address(session)).content.decode()
+
+    assert ("The frames of a batch show its average." in page) is averages
 
 
 def test_strip_shows_progress_alone_when_the_session_has_too_many_batches(
@@ -286,119 +279,3 @@ def test_strip_shows_progress_alone_when_the_session_has_too_many_batches(
 
     assert "rejected" in {mark.tone for mark in few.marks}
     assert "rejected" not in {mark.tone for mark in many.marks}
-
-
-def test_pause_and_resume_work_as_plain_forms(ines: Client, session: ProcessingSession) -> None:
-    paused = ines.post(address(session, "pause"), follow=True)
-    session.refresh_from_db()
-    held_by, held = session.hold_by, session.status
-    resumed = ines.post(address(session, "resume"), follow=True)
-    session.refresh_from_db()
-
-    assert (held, held_by) == (Status.PAUSED, "ines")
-    assert "Resume" in paused.content.decode()
-    assert session.status == Status.RUNNING
-    assert resumed.redirect_chain == [(address(session), 302)]
-
-
-def test_cancel_asks_first_and_keeps_the_reason(ines: Client, session: ProcessingSession) -> None:
-    batch = make_batch(session=session, worker=make_worker())
-    batch.commit(make_results(batch=batch, photos_count=1), no_seal)
-
-    question = ines.get(address(session, "cancel")).content.decode()
-    session.refresh_from_db()
-    asked = session.status
-    response = ines.post(address(session, "cancel"), {"why": "wrong folder"})
-    session.refresh_from_db()
-
-    assert asked == Status.RUNNING
-    assert "1 verdict stays and can be read." in question
-    assert "7 photos will not be looked at." in question
-    assert response.status_code == 302
-    assert (session.status, session.hold_by, session.hold_why) == (Status.CANCELLED, "ines", "wrong folder")
-
-
-def test_cancel_says_what_is_wrong_when_the_reason_is_too_long(
-    ines: Client, session: ProcessingSession
-) -> None:
-    response = ines.post(address(session, "cancel"), {"why": "x" * 201})
-
-    session.refresh_from_db()
-    assert response.status_code == 400
-    assert "Ensure this value has at most 200 characters" in response.content.decode()
-    assert session.status == Status.RUNNING
-
-
-@pytest.mark.parametrize(
-    ("hold", "step", "sentence"),
-    [
-        (ProcessingSession.cancel, "pause", "cannot pause: it is cancelled."),
-        (ProcessingSession.cancel, "cancel", "cannot cancel: it is cancelled."),
-        (ProcessingSession.cancel, "resume", "cannot resume: it is cancelled."),
-        (ProcessingSession.latch, "pause", "cannot pause: it is interrupted."),
-        (ProcessingSession.latch, "resume", "cannot resume: it is interrupted."),
-        (ProcessingSession.pause, "pause", "cannot pause: it is paused."),
-    ],
-)
-def test_step_answers_409_with_a_sentence_when_the_state_does_not_allow_it(
-    ines: Client,
-    session: ProcessingSession,
-    hold: Callable[[ProcessingSession], None],
-    step: str,
-    sentence: str,
-) -> None:
-    hold(session)
-
-    response = ines.post(address(session, step))
-
-    assert response.status_code == 409
-    assert f"Session {session.pk} {sentence}" in response.content.decode()
-
-
-@pytest.mark.parametrize(
-    ("hold", "buttons", "reason"),
-    [
-        (None, {"pause": True, "cancel": True}, ""),
-        (ProcessingSession.pause, {"resume": True, "cancel": True}, ""),
-        (ProcessingSession.latch, {"pause": False, "cancel": True}, "It cannot pause: it was interrupted."),
-        (ProcessingSession.cancel, {"pause": False, "cancel": False}, "It was cancelled for good."),
-    ],
-)
-def test_buttons_that_cannot_work_are_disabled_with_their_reason(
-    ines: Client,
-    session: ProcessingSession,
-    hold: Callable[[ProcessingSession], None] | None,
-    buttons: dict[str, bool],
-    reason: str,
-) -> None:
-    if hold:
-        hold(session)
-
-    page = ines.get(address(session)).content.decode()
-
-    shown = {
-        name: f'id="action-{name}" aria-disabled="true"' not in page
-        for name in STEPS
-        if f'id="action-{name}"' in page
-    }
-    assert shown == buttons
-    assert reason in page
-
-
-@pytest.mark.parametrize("step", ["pause", "resume"])
-def test_step_is_refused_when_it_is_no_post(ines: Client, session: ProcessingSession, step: str) -> None:
-    assert ines.get(address(session, step)).status_code == 405
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_step_is_refused_when_the_form_is_forged(session: ProcessingSession, step: str) -> None:
-    forger = Client(enforce_csrf_checks=True)
-    assert session.owner is not None
-    forger.force_login(session.owner)
-
-    response = forger.post(address(session, step))
-
-    session.refresh_from_db()
-    assert response.status_code == 403
-    assert "This form was too old" in response.content.decode()
-    assert session.status == Status.RUNNING

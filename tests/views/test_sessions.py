@@ -4,8 +4,10 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoAssertNumQueries
 
 from processing.models import ProcessingSession
+from processing.overview import rows_of
 from processing.states import Stage
 from processing.views import SESSIONS_PER_PAGE
 from tests.factories import make_batch, make_results, make_session, make_worker, no_seal
@@ -122,21 +124,42 @@ def test_list_answers_400_when_it_is_asked_for_what_it_does_not_have(query: str)
 
 def test_list_asks_as_many_queries_for_three_rows_as_for_one() -> None:
     ines = make_user()
-    parent = make_worker()
     client = signed_in(ines)
     counted = []
     for rows_count in (1, 3):
         while ProcessingSession.objects.count() < rows_count:
-            session = make_session(owner=ines)
-            worker = make_worker(parent=parent, lane_session=session, telemetry={"rate_per_s": 2.0})
-            batch = make_batch(session=session, worker=worker)
-            batch.commit(make_results(batch=batch, photos_count=2), no_seal)
+            make_session(owner=ines)
         with CaptureQueriesContext(connection) as captured:
             response = client.get("/")
         assert len(response.context["rows"]) == rows_count
         counted.append(len(statements(captured)))
 
     assert counted[0] == counted[1]
+
+
+def test_rows_ask_three_queries_however_many_work_on_them(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    parent = make_worker()
+    sessions = [make_session(name=name) for name in ("one", "two", "three")]
+    for session in sessions:
+        worker = make_worker(parent=parent, lane_session=session, telemetry={"rate_per_s": 2.0})
+        batch = make_batch(session=session, worker=worker)
+        batch.commit(make_results(batch=batch, photos_count=2), no_seal)
+
+    with django_assert_num_queries(3):
+        rows = rows_of(sessions)
+
+    assert [(row.snapshot.status["processed"], len(row.snapshot.workers)) for row in rows] == [(2, 1)] * 3
+
+
+def test_rows_wait_for_workers_when_the_only_parent_serves_another_session() -> None:
+    served, waiting = make_session(name="served"), make_session(name="waiting")
+    make_worker(serves=served)
+
+    rows = rows_of([served, waiting])
+
+    assert [row.headline.word for row in rows] == ["Running", "Waiting for workers"]
 
 
 def test_list_never_reads_results() -> None:
