@@ -40,14 +40,14 @@ class MachineRowAdmin(AnyModelAdmin):
     show_full_result_count = False
     ordering: ClassVar[tuple[str, ...]] = ("-pk",)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 -- the signature is the admin\'s
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 -- the admin's signature
         """Nobody adds one."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 -- the signature is the admin\'s
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 -- the admin's signature
         """Nobody changes one."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 -- the signature is the admin\'s
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 -- the admin's signature
         """Nobody deletes one."""
         return False

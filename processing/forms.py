@@ -49,9 +49,8 @@ class StepForm(forms.Form):
 class LoginForm(AuthenticationForm):
     """Name and password. What was wrong with them is not said, so that names cannot be guessed."""
 
-    error_messages = {
+    error_messages = AuthenticationForm.error_messages | {
         "invalid_login": _("Name and password do not belong together."),
-        "inactive": _("Name and password do not belong together."),
     }
 
 

@@ -124,6 +124,11 @@ class Overview:
         return "" if said_below else self.headline.note
 
     @property
+    def averages(self) -> bool:
+        """Whether frames are finer than batches, whose stored counts are then spread over them."""
+        return bool(self.session.total) and self.session.batch_size > self.strip.photos_per_frame
+
+    @property
     def ticks(self) -> list[int]:
         """Positions under the strip: the first photo, the quarters, the last one."""
         total = self.session.total or 0

@@ -57,8 +57,8 @@ def one_decimal(number: float) -> str:
 
 def percent_of(part: int, whole: int) -> str:
     """Write a share: 66.1 %. A part that is not the whole is never rounded up to it."""
-    share = min(1000 * part // whole, 1000) / 10
-    return f"{one_decimal(share)}{NO_BREAK}%"
+    share = "100" if part >= whole else one_decimal(1000 * part // whole / 10)
+    return f"{share}{NO_BREAK}%"
 
 
 def instant(moment: datetime) -> str:
