@@ -112,4 +112,6 @@ def test_row_says_what_file_was_read_when_it_changed_after_the_scan(tmp_path: Pa
 
     work_off(session)
 
-    assert live_rows(session, "size_bytes", "mtime_ns", "verdict") == [(20_000, 5, "unreadable")]
+    assert live_rows(session, "size_bytes", "mtime_ns", "verdict") == [
+        ((source / "00.jpg").stat().st_size, 5, "unreadable")
+    ]
