@@ -19,7 +19,7 @@ from processing.worker import DATABASE_ERRORS, Presence
 
 logger = logging.getLogger(__name__)
 
-TICK_S = 0.1
+TICK_S = 0.25
 RESTART_WAIT_S_MAX = 10.0
 RESTARTS_MAX = 5
 # How long killed workers may take to be gone.
