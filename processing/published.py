@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from processing.analysis.verdict import COMPARE_KEY
 from processing.models import ImageResult, ProcessingSession, SkippedEntry
 from processing.sources import path_text
 from processing.states import Relation, Verdict
 
 # Rows read at once: a page is one short query, so that a reader who stops half way holds nothing open.
 PAGE_ROWS = 2000
-# The preset's limit for compare, in differing bits of two fingerprints.
-SIMILARITY_RULE = "similar_distance_max"
 
 
 def verdict_of(result: ImageResult) -> str:
@@ -29,7 +28,7 @@ def reasons_of(result: ImageResult, rules: Mapping[str, Any]) -> list[dict[str, 
         for reason in result.reasons
     ]
     if _is_moved(result):
-        limit = rules.get(SIMILARITY_RULE)
+        limit = rules.get(COMPARE_KEY)
         reasons.append({"code": str(result.relation), "measured": result.distance, "limit": limit})
     return reasons
 

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models import F
 
 from processing.analysis.fingerprint import Candidate, Relation, compare
+from processing.analysis.verdict import COMPARE_KEY
 from processing.models import Batch, ImageResult, LeaseLost, ProcessingSession
 from processing.models.batch import Commit, Seal
 from processing.states import BATCH_STEPS, BatchStatus, Verdict
@@ -18,7 +19,7 @@ COLUMNS = ("position", "sha256", "fingerprint", "verdict", "measures")
 def run_compare(batch: Batch, *, seal: Seal) -> None:
     """Compare all photos of the session and complete it, in one transaction that names the lease."""
     session = ProcessingSession.objects.get(pk=batch.session_id)
-    relations = compare(_candidates(session), int(session.preset.get("similar_distance_max", 0)))
+    relations = compare(_candidates(session), int(session.preset.get(COMPARE_KEY, 0)))
     with transaction.atomic():
         session = ProcessingSession.objects.lock(batch.session_id)
         _finish(batch)

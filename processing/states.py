@@ -76,7 +76,6 @@ class Relation(TextChoices):
 
 
 UNFINISHED = (Stage.SCANNING, Stage.RUNNING, Stage.COMPARING)
-FAILED_VERDICTS = (Verdict.UNREADABLE, Verdict.QUARANTINED)
 
 
 @dataclass(frozen=True, slots=True)

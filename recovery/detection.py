@@ -9,6 +9,7 @@ from django.db.models import OuterRef, Subquery
 from processing import burial
 from processing.burial import Burial
 from processing.models import ProcessingSession, Worker
+from processing.progress import iso
 from processing.states import Status
 from processing.worker import Watch
 from recovery import checkpoints
@@ -67,7 +68,7 @@ def crash_of(crash: Crash) -> dict[str, Any]:
         "probabilities": crash.probabilities,
         "evidence": crash.evidence,
         "photo": crash.photo or None,
-        "detected_at": crash.detected_at.isoformat().replace("+00:00", "Z"),
+        "detected_at": iso(crash.detected_at),
         "can_recover": _can_recover(crash),
     }
 

@@ -29,6 +29,8 @@ class Rule:
     instead_of: str = ""
 
 
+# The compare stage applies this one, when all photos are measured.
+COMPARE_KEY = "similar_distance_max"
 # In the order of the reasons of a photo.
 RULES: tuple[Rule, ...] = (
     Rule("formats", "not_jpeg", "format", "one_of", "", "The file is of one of these formats."),
@@ -102,7 +104,7 @@ RULES: tuple[Rule, ...] = (
         255,
     ),
     Rule(
-        "similar_distance_max",
+        COMPARE_KEY,
         "similar",
         "distance",
         "max",
@@ -112,8 +114,6 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 BY_KEY = {rule.key: rule for rule in RULES}
-# The compare stage applies this one, when all photos are measured.
-COMPARE_KEY = "similar_distance_max"
 ADOBE_STOCK: dict[str, Value] = {
     "formats": ["JPEG"],
     "color_spaces": ["sRGB"],
@@ -129,7 +129,7 @@ ADOBE_STOCK: dict[str, Value] = {
     "brightest_min": 145,
     "contrast_min": 0.5,
     "saturation_max": 130,
-    "similar_distance_max": 36,
+    COMPARE_KEY: 36,
 }
 NOT_JPEG_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".webp", ".heic", ".heif", ".avif"})
 UNREADABLE = frozenset({"unreadable", "truncated"})

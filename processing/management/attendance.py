@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from processing.management.base import StockproofCommand
 from processing.management.failures import CommandFailed, Refused
-from processing.models import ProcessingSession, StepRefused, Worker
+from processing.models import ProcessingSession, StepRefused
 from processing.parent import Parent
 from processing.progress import status_of
 from processing.states import Status
@@ -147,8 +147,3 @@ def _exit_code(command: StockproofCommand, session: ProcessingSession, parent: P
         raise Refused(f"Session {session.pk} is {session.status.value}.", session=session.pk)
     command.note(f"Session {session.pk} is paused. `manage.py resume {session.pk} --wait` goes on from here.")
     return 128 + parent.last_signal
-
-
-def living_parent_of(session: ProcessingSession) -> Worker | None:
-    """Give the living parent that serves this session alone, if there is one."""
-    return Worker.objects.living().parents().filter(serves=session).first()
