@@ -1,6 +1,8 @@
 """Kinds of arguments that several commands take; a wrong one is a usage error."""
 
-from argparse import ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError
+
+from django.conf import settings
 
 
 def positive_count(text: str) -> int:
@@ -13,3 +15,19 @@ def positive_count(text: str) -> int:
 def plain_text(text: str) -> str:
     """Read a text as the database can keep it: bytes that are not UTF-8 appear as \\xNN."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def add_session(parser: ArgumentParser) -> None:
+    """Let one session be named."""
+    parser.add_argument("session", metavar="ID", help="Its id, a unique prefix of it, or latest.")
+
+
+def add_workers(parser: ArgumentParser) -> None:
+    """Let the number of worker processes be chosen."""
+    parser.add_argument(
+        "--workers",
+        type=positive_count,
+        default=settings.STOCKPROOF_WORKERS,
+        metavar="N",
+        help="How many worker processes; default: %(default)s.",
+    )

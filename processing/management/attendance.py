@@ -13,6 +13,7 @@ from processing.management.failures import CommandFailed, Refused
 from processing.models import ProcessingSession, StepRefused
 from processing.parent import Parent
 from processing.progress import status_of
+from processing.queue import SHARED_QUEUE
 from processing.states import Status
 from recovery import detection
 from recovery.statistics import totals_of
@@ -89,9 +90,9 @@ class Display:
             self._bar.stop()
 
 
-def new_parent(workers: int) -> Parent:
+def new_parent(workers: int, queue_name: str = SHARED_QUEUE) -> Parent:
     """Make the parent that this command will be."""
-    return Parent(workers=workers, look=lambda row: detection.look(row))
+    return Parent(workers=workers, look=detection.look, queue_name=queue_name)
 
 
 def attend(command: StockproofCommand, session: ProcessingSession, parent: Parent) -> NoReturn:

@@ -4,7 +4,7 @@ import time
 from argparse import ArgumentParser
 from typing import Any, ClassVar
 
-from processing.management.arguments import plain_text
+from processing.management.arguments import add_session, plain_text
 from processing.management.base import StockproofCommand, acting_person
 from processing.management.lines import whole_session
 from processing.models import ProcessingSession, Worker
@@ -22,7 +22,7 @@ class HoldCommand(StockproofCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the session, the reason and the wait."""
         super().add_arguments(parser)
-        parser.add_argument("session", metavar="ID", help="Its id, a unique prefix of it, or latest.")
+        add_session(parser)
         parser.add_argument("--wait", action="store_true", help="Return when no worker is at it any more.")
         parser.add_argument("--reason", type=plain_text, default="", help="Why, for the record.")
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 
 from processing.creation import NoPhotos, Unknown, Wish, owner_named, source_with_photos, unfinished_of
-from processing.management.arguments import plain_text, positive_count
+from processing.management.arguments import add_workers, plain_text, positive_count
 from processing.management.attendance import attend, new_parent
 from processing.management.base import StockproofCommand
 from processing.management.failures import Held, NotFound
@@ -31,11 +31,21 @@ class Command(StockproofCommand):
             "--owner", default="", help="The user whom it belongs to; default: the only user."
         )
         parser.add_argument("--preset", default=DEFAULT_PRESET, help="The rules to judge by.")
-        parser.add_argument("--batch-size", type=positive_count, default=settings.BATCH_SIZE)
         parser.add_argument(
-            "--checkpoint-interval", type=positive_count, default=settings.CHECKPOINT_INTERVAL
+            "--batch-size",
+            type=positive_count,
+            default=settings.BATCH_SIZE,
+            metavar="N",
+            help="Photos per batch; default: %(default)s.",
         )
-        parser.add_argument("--workers", type=positive_count, default=settings.STOCKPROOF_WORKERS)
+        parser.add_argument(
+            "--checkpoint-interval",
+            type=positive_count,
+            default=settings.CHECKPOINT_INTERVAL,
+            metavar="N",
+            help="Photos per commit; default: %(default)s.",
+        )
+        add_workers(parser)
         parser.add_argument("--detach", action="store_true", help="Leave the work to `serve` or `workers`.")
         parser.add_argument(
             "--new", action="store_true", help="Begin anew though the source has an open session."

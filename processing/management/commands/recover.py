@@ -4,9 +4,7 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any
 
-from django.conf import settings
-
-from processing.management.arguments import positive_count
+from processing.management.arguments import add_session, add_workers
 from processing.management.attendance import attend, new_parent
 from processing.management.base import StockproofCommand, acting_person
 from processing.models import ProcessingSession
@@ -19,13 +17,15 @@ class Command(StockproofCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("session", help="A session's id, the beginning of it, or `latest`.")
-        parser.add_argument("--option", choices=[CONTINUE], default=CONTINUE)
+        add_session(parser)
+        parser.add_argument(
+            "--option", choices=[CONTINUE], default=CONTINUE, help="What to do; default: %(default)s."
+        )
         parser.add_argument("--yes", action="store_true", help="Do not ask.")
         parser.add_argument(
             "--wait", action="store_true", help="Go on to the session's end, with own workers."
         )
-        parser.add_argument("--workers", type=positive_count, default=settings.STOCKPROOF_WORKERS)
+        add_workers(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         session = self.session_named(options["session"])

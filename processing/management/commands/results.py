@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 
-from processing.management.arguments import plain_text
+from processing.management.arguments import add_session, plain_text
 from processing.management.base import StockproofCommand
 from processing.management.tables import printable
 from processing.published import images_of
@@ -40,7 +40,7 @@ class Command(StockproofCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the session, the filters and the format."""
         super().add_arguments(parser)
-        parser.add_argument("session", metavar="ID", help="Its id, a unique prefix of it, or latest.")
+        add_session(parser)
         parser.add_argument("--verdict", choices=Verdict.values, default="", help="Only this verdict.")
         parser.add_argument(
             "--reason", type=plain_text, default="", metavar="CODE", help="Only photos with this reason."

@@ -3,9 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.conf import settings
-
-from processing.management.arguments import positive_count
+from processing.management.arguments import add_session, add_workers
 from processing.management.attendance import attend, new_parent
 from processing.management.base import StockproofCommand
 from processing.management.stepping import tell_step
@@ -22,11 +20,11 @@ class Command(StockproofCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the session."""
         super().add_arguments(parser)
-        parser.add_argument("session", metavar="ID", help="Its id, a unique prefix of it, or latest.")
+        add_session(parser)
         parser.add_argument(
             "--wait", action="store_true", help="Go on to the session's end, with own workers."
         )
-        parser.add_argument("--workers", type=positive_count, default=settings.STOCKPROOF_WORKERS)
+        add_workers(parser)
 
     def handle(self, *, wait: bool, workers: int, **options: Any) -> None:
         """Lift the pause."""

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.conf import settings
 
-from processing.management.arguments import positive_count
+from processing.management.arguments import add_workers
+from processing.management.attendance import new_parent
 from processing.management.base import StockproofCommand
 from processing.management.commands.workers import end_served
 from processing.management.failures import Misconfigured
 from processing.management.first_user import FIRST_USERNAME, make_first_user
-from processing.parent import Child, Parent
-from recovery import detection
+from processing.parent import Child
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PORT_MAX = 65_535
@@ -33,8 +33,14 @@ class Command(StockproofCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--bind", type=bind_address, default=("127.0.0.1", 8000), metavar="HOST:PORT")
-        parser.add_argument("--workers", type=positive_count, default=settings.STOCKPROOF_WORKERS)
+        parser.add_argument(
+            "--bind",
+            type=bind_address,
+            default=("127.0.0.1", 8000),
+            metavar="HOST:PORT",
+            help="Where the pages are; default: 127.0.0.1:8000.",
+        )
+        add_workers(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         host, port = options["bind"]
@@ -42,7 +48,7 @@ class Command(StockproofCommand):
         if served == "public":
             _refuse_open_doors()
         self._tell_address(host, port)
-        parent = Parent(workers=options["workers"], look=lambda row: detection.look(row))
+        parent = new_parent(options["workers"])
         parent.register()
         arguments = ["-m", "config.web", host, str(port), str(os.getpid())]
         parent.add_child(Child(arguments, {"STOCKPROOF_SERVED": served}))

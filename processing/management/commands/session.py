@@ -4,6 +4,7 @@ import time
 from argparse import ArgumentParser
 from typing import Any
 
+from processing.management.arguments import add_session
 from processing.management.base import StockproofCommand
 from processing.management.lines import status_text, whole_session
 from processing.models import ProcessingSession
@@ -24,7 +25,7 @@ class Command(StockproofCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the session and what to show of it."""
         super().add_arguments(parser)
-        parser.add_argument("session", metavar="ID", help="Its id, a unique prefix of it, or latest.")
+        add_session(parser)
         shown = parser.add_mutually_exclusive_group()
         shown.add_argument("--watch", action="store_true", help="Print once a second until it is finished.")
         shown.add_argument("--skipped", action="store_true", help="List what the scan left out, and why.")

@@ -4,14 +4,12 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.conf import settings
-
-from processing.management.arguments import plain_text, positive_count
+from processing.management.arguments import add_workers, plain_text
+from processing.management.attendance import new_parent
 from processing.management.base import StockproofCommand
 from processing.management.failures import CommandFailed
 from processing.parent import Parent
 from processing.queue import SHARED_QUEUE
-from recovery import detection
 
 
 class Command(StockproofCommand):
@@ -24,12 +22,10 @@ class Command(StockproofCommand):
         parser.add_argument(
             "--queue", type=plain_text, default=SHARED_QUEUE, help="The queue to take calls from."
         )
-        parser.add_argument("--workers", type=positive_count, default=settings.STOCKPROOF_WORKERS)
+        add_workers(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        parent = Parent(
-            workers=options["workers"], look=lambda row: detection.look(row), queue_name=options["queue"]
-        )
+        parent = new_parent(options["workers"], options["queue"])
         parent.register()
         self.note(f"{options['workers']} workers are starting. Ctrl-C ends them.")
         parent.run(is_over=lambda: False)

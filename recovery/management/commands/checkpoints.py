@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from processing.management.arguments import positive_count
+from processing.management.arguments import add_session, positive_count
 from processing.management.base import StockproofCommand
 from recovery.published import checkpoints_of
 
@@ -27,7 +27,7 @@ class Command(StockproofCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the session and the limit."""
         super().add_arguments(parser)
-        parser.add_argument("session", metavar="ID", help="Its id, a unique prefix of it, or latest.")
+        add_session(parser)
         parser.add_argument("--limit", type=positive_count, metavar="N", help="At most this many.")
 
     def handle(self, *, limit: int | None, **options: Any) -> None:
