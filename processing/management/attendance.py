@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from processing.management.base import StockproofCommand
 from processing.management.failures import CommandFailed, Refused
+from processing.management.lines import progress_text
 from processing.models import ProcessingSession, StepRefused
 from processing.parent import Parent
 from processing.progress import status_of
@@ -73,7 +74,7 @@ class Display:
             )
 
     def _warn(self, session: ProcessingSession) -> None:
-        """Say once, before the first photo is looked at, how many can only fail a file rule."""
+        """Say once, as soon as the scan has ended, how many can only fail a file rule and what was left out."""
         if self._has_warned or session.total is None:
             return
         self._has_warned = True
@@ -126,7 +127,7 @@ def _tell_summary(command: StockproofCommand, session: ProcessingSession, elapse
         command.emit("summary", summary)
         return
     command.say(
-        f"Session {session.pk}: {summary['processed']} of {summary['total']} photos, {summary['approved']} approved, "
+        f"Session {session.pk}: {progress_text(summary)} photos, {summary['approved']} approved, "
         f"{summary['rejected']} rejected, {summary['failed']} could not be judged, in {elapsed_s:.0f} s."
     )
 

@@ -2,12 +2,14 @@
 
 import json
 import os
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from pytest_django import Settings
 
 from processing.management import attendance
+from processing.management.commands.process import Command as Process
 from processing.management.failures import Held, NotFound
 from processing.models import ProcessingSession, Worker
 from processing.proof import prove
@@ -132,6 +134,18 @@ def test_process_begins_anew_when_told_to_and_leaves_the_work_to_others(source: 
         3,
     )
     assert Worker.objects.count() == 0
+
+
+@pytest.mark.django_db
+def test_summary_says_that_the_total_is_not_known_when_the_scan_was_stopped() -> None:
+    session = make_session(stage=Stage.SCANNING, total=None)
+    out = StringIO()
+
+    attendance._tell_summary(Process(stdout=out), session, 2.0)
+
+    assert out.getvalue() == (
+        f"Session {session.pk}: 0/? photos, 0 approved, 0 rejected, 0 could not be judged, in 2 s.\n"
+    )
 
 
 @pytest.mark.django_db(transaction=True)
