@@ -42,6 +42,7 @@ SWEEP_S = 1
 # --- secrets ---
 SECRET_KEY_IS_GIVEN = bool(environment.read_text("SECRET_KEY"))
 SECRET_KEY = environment.read_text("SECRET_KEY") or environment.kept_secret(STOCKPROOF_VAR / "secret_key")
+STOCKPROOF_CHECKPOINT_KEYS_ARE_GIVEN = bool(environment.read_words("STOCKPROOF_CHECKPOINT_KEYS"))
 STOCKPROOF_CHECKPOINT_KEYS = environment.read_words("STOCKPROOF_CHECKPOINT_KEYS") or [
     environment.kept_secret(STOCKPROOF_VAR / "checkpoint_keys")
 ]

@@ -45,17 +45,30 @@ def test_first_user_is_made_once_with_a_password_that_works() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("is_given", "roots", "hint"),
-    [(False, [Path("/photos")], "Set SECRET_KEY."), (True, [], "Set STOCKPROOF_SOURCE_ROOTS.")],
+    ("name", "missing", "what"),
+    [
+        ("SECRET_KEY_IS_GIVEN", False, ("a key of your own to sign with", "SECRET_KEY")),
+        (
+            "STOCKPROOF_CHECKPOINT_KEYS_ARE_GIVEN",
+            False,
+            ("keys of your own for checkpoints", "STOCKPROOF_CHECKPOINT_KEYS"),
+        ),
+        ("STOCKPROOF_SOURCE_ROOTS", (), ("the folders that sessions may read", "STOCKPROOF_SOURCE_ROOTS")),
+    ],
 )
-def test_serve_is_refused_beyond_this_machine_without_a_key_or_roots(
-    settings: Settings, *, is_given: bool, roots: list[Path], hint: str
+def test_serve_is_refused_beyond_this_machine_without_keys_or_roots(
+    settings: Settings, name: str, missing: object, what: tuple[str, str]
 ) -> None:
-    settings.SECRET_KEY_IS_GIVEN = is_given
-    settings.STOCKPROOF_SOURCE_ROOTS = roots
+    settings.SECRET_KEY_IS_GIVEN = settings.STOCKPROOF_CHECKPOINT_KEYS_ARE_GIVEN = True
+    settings.STOCKPROOF_SOURCE_ROOTS = (Path("/photos"),)
+    setattr(settings, name, missing)
 
     with pytest.raises(Misconfigured) as refused:
         run("serve", "--bind", "0.0.0.0:8000")
 
-    assert (refused.value.exit_code, refused.value.hint) == (1, hint)
+    assert (str(refused.value), refused.value.exit_code, refused.value.hint) == (
+        f"Serving beyond this machine needs {what[0]}.",
+        1,
+        f"Set {what[1]}.",
+    )
     assert (Worker.objects.count(), get_user_model().objects.count()) == (0, 0)

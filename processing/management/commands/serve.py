@@ -68,13 +68,18 @@ class Command(StockproofCommand):
 
 
 def _refuse_open_doors() -> None:
-    """Beyond this machine, a key must be the operator's own and the folders that sessions may read named."""
-    if not settings.SECRET_KEY_IS_GIVEN:
-        raise Misconfigured(
-            "Serving beyond this machine needs a SECRET_KEY of your own.", hint="Set SECRET_KEY."
-        )
-    if not settings.STOCKPROOF_SOURCE_ROOTS:
-        raise Misconfigured(
-            "Serving beyond this machine needs the folders that sessions may read.",
-            hint="Set STOCKPROOF_SOURCE_ROOTS.",
-        )
+    """Beyond this machine, keys must be the operator's own and the folders that sessions may read named."""
+    needs = {
+        "SECRET_KEY": (settings.SECRET_KEY_IS_GIVEN, "a key of your own to sign with"),
+        "STOCKPROOF_CHECKPOINT_KEYS": (
+            settings.STOCKPROOF_CHECKPOINT_KEYS_ARE_GIVEN,
+            "keys of your own for checkpoints",
+        ),
+        "STOCKPROOF_SOURCE_ROOTS": (
+            bool(settings.STOCKPROOF_SOURCE_ROOTS),
+            "the folders that sessions may read",
+        ),
+    }
+    for name, (is_given, what) in needs.items():
+        if not is_given:
+            raise Misconfigured(f"Serving beyond this machine needs {what}.", hint=f"Set {name}.")
