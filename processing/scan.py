@@ -14,10 +14,10 @@ from django.db import transaction
 from django.db.models import F
 
 from processing.analysis.verdict import certain_refusal
-from processing.models import Batch, LeaseLost, ProcessingSession, SkippedEntry
+from processing.models import Batch, ProcessingSession, SkippedEntry
 from processing.models.batch import Commit, Seal
 from processing.sources import Folder, Found, LeftOut, Passed, path_text
-from processing.states import BATCH_STEPS, BatchKind, BatchStatus
+from processing.states import BatchKind
 
 # A page is one transaction: large enough to cost little, small enough that a kill costs seconds.
 PAGE_ENTRIES_MAX = 10_000
@@ -156,26 +156,17 @@ def _store(batch: Batch, page: Page, seal: Seal | None = None) -> Page:
     with transaction.atomic():
         session = ProcessingSession.objects.lock(batch.session_id)
         manifest = page.cursor.as_manifest()
-        _keep_cursor(batch, manifest, ends=seal is not None)
+        if seal is None:
+            batch.keep_manifest(manifest)
+        else:
+            batch.finish(manifest=manifest)
         Batch.objects.bulk_create(page.batches)
         SkippedEntry.objects.bulk_create(page.skipped)
         _count(session, page)
         if seal is not None:
             session.advance_locked()
-            seal(_commit_of(batch, session))
-    batch.manifest = manifest
-    batch.sequence += 1
+            seal(Commit.without_results(batch, session))
     return Page(page.session, page.cursor)
-
-
-def _keep_cursor(batch: Batch, manifest: Mapping[str, Any], *, ends: bool) -> None:
-    """Write how far the scan is, or raise LeaseLost. test: test_scan_writes_nothing_when_its_lease_is_lost."""
-    changes: dict[str, Any] = {"manifest": manifest, "sequence": batch.sequence + 1, "deaths": 0}
-    if ends:
-        changes.update(status=BATCH_STEPS["finish"][1], worker=None)
-    held = Batch.objects.filter(pk=batch.pk, status=BatchStatus.LEASED, lease=batch.lease)
-    if not held.update(**changes):
-        raise LeaseLost(batch)
 
 
 def _count(session: ProcessingSession, page: Page) -> None:
@@ -189,20 +180,6 @@ def _count(session: ProcessingSession, page: Page) -> None:
         found_count=F("found_count") + page.endings.total(),
         skipped_count=F("skipped_count") + len(page.skipped),
         doomed_counts=dict(doomed),
-    )
-
-
-def _commit_of(batch: Batch, session: ProcessingSession) -> Commit:
-    """Say to the seal that a batch without results has ended: from here on the positions stand."""
-    return Commit(
-        batch=batch,
-        counters={},
-        reason_counts={},
-        sequence=batch.sequence + 1,
-        last_position=None,
-        last_result=None,
-        session=session,
-        processed_before=session.processed,
     )
 
 

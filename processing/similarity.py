@@ -7,10 +7,10 @@ from django.db.models import F
 
 from processing.analysis.fingerprint import Candidate, Relation, compare
 from processing.analysis.verdict import COMPARE_KEY
-from processing.models import Batch, ImageResult, LeaseLost, ProcessingSession
+from processing.models import Batch, ImageResult, ProcessingSession
 from processing.models.batch import Commit, Seal
-from processing.states import BATCH_STEPS, BatchStatus, Verdict
 from processing.states import Relation as Found
+from processing.states import Verdict
 
 UPDATE_ROWS_MAX = 500
 COLUMNS = ("position", "sha256", "fingerprint", "verdict", "measures")
@@ -22,22 +22,11 @@ def run_compare(batch: Batch, *, seal: Seal) -> None:
     relations = compare(_candidates(session), int(session.preset.get(COMPARE_KEY, 0)))
     with transaction.atomic():
         session = ProcessingSession.objects.lock(batch.session_id)
-        _finish(batch)
+        batch.finish()
         clear_relations(session)
         moved = _store(session, relations)
         session.complete(moved)
-        seal(
-            Commit(
-                batch=batch,
-                counters={},
-                reason_counts={},
-                sequence=batch.sequence + 1,
-                last_position=None,
-                last_result=None,
-                session=session,
-                processed_before=session.processed,
-            )
-        )
+        seal(Commit.without_results(batch, session))
 
 
 def _candidates(session: ProcessingSession) -> Iterator[Candidate]:
@@ -51,13 +40,6 @@ def _candidates(session: ProcessingSession) -> Iterator[Candidate]:
             approved=verdict == Verdict.APPROVED,
             score=float(measures.get("focus", 0.0)),
         )
-
-
-def _finish(batch: Batch) -> None:
-    """Take the step `finish`, or raise LeaseLost and write nothing."""
-    held = Batch.objects.filter(pk=batch.pk, status=BatchStatus.LEASED, lease=batch.lease)
-    if not held.update(status=BATCH_STEPS["finish"][1], worker=None, sequence=batch.sequence + 1, deaths=0):
-        raise LeaseLost(batch)
 
 
 def clear_relations(session: ProcessingSession) -> None:

@@ -54,7 +54,7 @@ def is_too_long(source: str) -> bool:
 
 
 def hidden_steps(source: str) -> list[str]:
-    """Assignments to a state and calls of save(), which belong on the models."""
+    """Assignments to a state, updates of one and calls of save(), which belong on the models."""
     found = []
     for node in ast.walk(ast.parse(source)):
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
@@ -67,8 +67,12 @@ def hidden_steps(source: str) -> list[str]:
         ]
         if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign) and STEP_FIELDS & set(names):
             found.append(f"line {node.lineno} assigns a state")
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "save":
-            found.append(f"line {node.lineno} calls save()")
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            named = {keyword.arg for keyword in node.keywords}
+            if node.func.attr == "save":
+                found.append(f"line {node.lineno} calls save()")
+            if node.func.attr == "update" and STEP_FIELDS & named:
+                found.append(f"line {node.lineno} updates a state")
     return found
 
 
@@ -154,6 +158,7 @@ def test_length_finders_see_one_line_too_many() -> None:
         "(a.status, b) = 1, 2",
         "a.save()",
         "x = [a.save(f=1)]",
+        "Batch.objects.filter(pk=1).update(lease=2, status=done)",
     ],
 )
 def test_hidden_steps_are_found_when_planted(source: str) -> None:

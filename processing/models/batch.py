@@ -64,6 +64,20 @@ class Commit:
         """Whether the batch has no photo left; then the session's row is locked and counted up."""
         return self.session is not None
 
+    @classmethod
+    def without_results(cls, batch: "Batch", session: "ProcessingSession") -> "Commit":
+        """Say to the seal that a scan or a comparison has ended, whose batches have no results of their own."""
+        return cls(
+            batch=batch,
+            counters={},
+            reason_counts={},
+            sequence=batch.sequence,
+            last_position=None,
+            last_result=None,
+            session=session,
+            processed_before=session.processed,
+        )
+
 
 Seal = Callable[[Commit], None]
 
@@ -231,6 +245,18 @@ class Batch(models.Model):
     def take_away(self) -> None:
         """Queue the batch again under a new fencing number, so that its holder can write nothing more."""
         self._step("bury", worker=None, lease=F("lease") + 1)
+
+    def keep_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Write how far a scan is, or raise LeaseLost. test: test_scan_writes_nothing_when_its_lease_is_lost."""
+        sequence = self.sequence + 1
+        held = Batch.objects.filter(pk=self.pk, status=BatchStatus.LEASED, lease=self.lease)
+        if not held.update(manifest=manifest, sequence=sequence, deaths=0):
+            raise LeaseLost(self)
+        self.manifest, self.sequence, self.deaths = manifest, sequence, 0
+
+    def finish(self, **changes: Any) -> None:
+        """End a scan or a comparison, or raise LeaseLost; photos end with the commit of their last results."""
+        self._step("finish", worker=None, sequence=F("sequence") + 1, deaths=0, **changes)
 
     def note_death(self) -> None:
         """Count one more holder that died without progress; the burier has the session locked."""
