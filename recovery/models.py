@@ -48,7 +48,8 @@ class CheckpointManager(models.Manager["Checkpoint"]):
     def prune(self, session_id: UUID) -> None:
         """Keep the newest image checkpoints of a session.
 
-        The newest are those that cover the newest rows: a clock that jumps decides nothing (guarantee 15). Rows that another worker is pruning at the same moment are left to it.
+        The newest are those that cover the newest rows: a clock that jumps decides nothing (guarantee 15). Rows
+        that another worker is pruning at the same moment are left to it.
         """
         images = self.filter(session_id=session_id, checkpoint_type=CheckpointType.IMAGE, pinned=False)
         newest = images.order_by("-last_result", "-pk").select_for_update(skip_locked=True)

@@ -31,7 +31,8 @@ def execute_continue(
 ) -> Recovered:
     """Set an interrupted, failed, paused or waiting session going; keeps every verdict.
 
-    `register` adds the row of a parent that will serve it, in the same transaction. Raises StepRefused when it is finished, or when someone is working on it.
+    `register` adds the row of a parent that will serve it, in the same transaction. Raises StepRefused when it is
+    finished, or when someone is working on it.
     """
     with transaction.atomic():
         locked = ProcessingSession.objects.lock(session.pk)
