@@ -11,6 +11,8 @@ from processing.analysis.pipeline import Pipeline
 from tests.analysis.pictures import draw_random, encode_image
 from tests.photos import draw_photo, encode_photo
 
+GPU = "cuda:0"
+
 
 def make_blobs() -> list[bytes]:
     """Photos of several sizes and faults, a tiny one, a refused one."""
@@ -154,3 +156,16 @@ def test_measuring_raises_what_torch_raises_when_it_is_no_lack_of_memory(
 
     with pytest.raises(RuntimeError, match="device is gone"):
         pipeline.measure([prepared])
+
+
+@pytest.mark.gpu
+def test_measures_on_a_cuda_device_are_those_of_the_cpu(pipeline: Pipeline) -> None:
+    prepared = [pipeline.prepare(blob) for blob in make_blobs()]
+    expected = pipeline.measure(prepared)
+
+    found = Pipeline(GPU).measure(prepared)
+
+    assert [one.fingerprint for one in found] == [one.fingerprint for one in expected]
+    for one, other in zip(found, expected, strict=True):
+        # Sums are added in another order there, so the fourth digit may be another.
+        assert one.measures == pytest.approx(other.measures, rel=1e-3)
