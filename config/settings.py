@@ -133,25 +133,16 @@ LOG_LEVEL = environment.read_choice("LOG_LEVEL", "warning", ("debug", "info", "w
 LOGGING = logs.configuration(LOG_LEVEL)
 
 # --- the queue ---
-# It wakes workers and remembers nothing: no results, no retries, no schedules. A lane has no time limit of
-# its own here, because a photo's limit and the death of a worker are seen by our own parent process.
+# It wakes workers and remembers nothing. Only its signing, its tables and its worker loop are used, so only what
+# those read is set. A lane has no time limit of its own here, because a photo's limit and the death of a worker
+# are seen by our own parent process.
 Q_CLUSTER = {
     "name": "stockproof",
     "label": "Stockproof queue",
     "broker_class": "processing.queue.LaneBroker",
     "orm": "default",
-    "workers": STOCKPROOF_WORKERS,
-    "queue_limit": 1,
-    "bulk": 1,
     "timeout": 86_400,
     "retry": 365 * 86_400,
-    "poll": 0.2,
-    "guard_cycle": 0.2,
-    "save_limit": 0,
-    "max_attempts": 0,
-    "ack_failures": True,
-    "catch_up": False,
-    "scheduler": False,
     # django-q2 asks for this key when Q_CLUSTER_NAME names a private queue.
     "ALT_CLUSTERS": {},
 }
