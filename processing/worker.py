@@ -166,7 +166,7 @@ class Presence:
         """Mark the clean end: the row first, then the recorder, so that nobody sees a death between.
 
         What a failing database has left in its hands is given back before: nobody buries a clean end.
-        test: test_worker_gives_its_batch_back_when_it_ends.
+        test: test_worker_gives_its_own_batch_back_when_it_ends.
         """
         self._over.set()
         faulthandler.cancel_dump_traceback_later()

@@ -93,6 +93,21 @@ def unfinished_words(source: str) -> list[str]:
     ]
 
 
+def named_tests(source: str) -> set[str]:
+    """Names of tests that stand beside guards; one that ends in * stands for all that begin so."""
+    return set(re.findall(r"\btest_[a-z0-9_]+\*?", source))
+
+
+def missing_tests(source: str) -> list[str]:
+    """Tests that a guard names and that are not there."""
+    written = re.findall(r"^\s*def (test_\w+)", "\n".join(path.read_text() for path in SUPPORT), re.MULTILINE)
+    return [
+        name
+        for name in sorted(named_tests(source))
+        if not any(one == name or (name.endswith("*") and one.startswith(name[:-1])) for one in written)
+    ]
+
+
 def may_step(path: Path) -> bool:
     """Whether this module is a model's, or arithmetic that knows no model (and saves pictures)."""
     return path.name == "models.py" or path.parent.name in ("models", "analysis")
@@ -119,6 +134,16 @@ def test_steps_live_on_the_models() -> None:
 
 def test_templates_obey_the_content_policy() -> None:
     assert faults(TEMPLATES, markup_faults) == {}
+
+
+def test_tests_named_beside_guards_are_there() -> None:
+    assert faults(PRODUCT, missing_tests) == {}
+
+
+def test_missing_tests_are_found_when_planted() -> None:
+    named = "# test: test_unfinished_words_*, test_that_nobody" + "_wrote\nbrightest_min"
+
+    assert missing_tests(named) == ["test_that_nobody" + "_wrote"]
 
 
 def test_comments_promise_nothing() -> None:
