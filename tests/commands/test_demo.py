@@ -1,0 +1,103 @@
+"""`demo`: the worker that it kills, and a proof that can fail."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from processing.management.commands.demo import Command, differences
+from processing.management.failures import IntegrityFailed
+from processing.models import ImageResult, ProcessingSession
+from processing.states import Verdict
+from recovery.models import Crash
+from tests.commands.running import MANAGE
+from tests.factories import make_batch, make_result, make_session, make_worker, no_seal
+
+DEMO_S = 180
+
+
+def judged_session() -> ProcessingSession:
+    """A completed part of a session: one photo approved, one rejected for its noise."""
+    session = make_session(total=2, found_count=2)
+    batch = make_batch(session=session, worker=make_worker(), photos_count=2)
+    rows = [
+        make_result(batch=batch, position=0),
+        make_result(batch=batch, position=1, verdict=Verdict.REJECTED, reason="noise"),
+    ]
+    batch.commit(rows, no_seal)
+    session.refresh_from_db()
+    return session
+
+
+def expected(*photos: tuple[str, str, tuple[str, ...]]) -> list[Any]:
+    """What the demo knows of its photos beforehand."""
+    from processing.analysis.samples import Expected  # noqa: PLC0415 -- slow import
+
+    return [Expected(name, verdict, reasons, "clean", 0) for name, verdict, reasons in photos]
+
+
+GOOD = ("000000.jpg", "approved", ())
+NOISY = ("000001.jpg", "rejected", ("noise",))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("known", "names"),
+    [
+        ([GOOD, NOISY], []),
+        ([GOOD, ("000001.jpg", "approved", ())], ["000001.jpg"]),
+        ([GOOD, ("000001.jpg", "rejected", ("noise", "similar"))], ["000001.jpg"]),
+        ([GOOD], ["000001.jpg"]),
+        ([GOOD, NOISY, ("2.jpg", "approved", ())], ["2.jpg"]),
+    ],
+    ids=["none", "verdict", "reasons", "a photo more", "a photo less"],
+)
+def test_differences_name_each_photo_that_is_not_as_known(known: list[Any], names: list[str]) -> None:
+    found = differences(judged_session(), expected(*known))
+
+    assert [line.partition(":")[0] for line in found] == names
+
+
+@pytest.mark.django_db
+def test_demo_ends_with_6_when_its_proof_does_not_hold() -> None:
+    session = judged_session()
+    ImageResult.objects.filter(position=1).update(superseded_by=1)
+
+    with pytest.raises(IntegrityFailed) as refused:
+        Command()._prove(session, expected(GOOD))
+
+    assert (refused.value.exit_code, refused.value.session) == (6, str(session.pk))
+
+
+@pytest.mark.kill
+@pytest.mark.vendor("sqlite")
+@pytest.mark.django_db(transaction=True)
+def test_demo_kills_a_worker_inside_a_chunk_and_proves_that_nothing_was_lost(database_url: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, str(MANAGE), "demo", "--no-serve", "--json"],
+        env={**os.environ, "DATABASE_URL": database_url},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=DEMO_S,
+        check=False,
+    )
+
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    proof, crash = lines[-1], Crash.objects.get()
+    assert ended.returncode == 0, ended.stderr
+    assert proof == {
+        "type": "proof",
+        "session": proof["session"],
+        "photos": 60,
+        "results": 60,
+        "missing": 0,
+        "doubled": 0,
+        "counters_differ": False,
+        "different": 0,
+        "holds": True,
+    }
+    assert crash.evidence[1] == "It was ended by signal 9."
+    assert crash.discarded_count > 0
