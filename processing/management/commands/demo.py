@@ -75,6 +75,7 @@ class Command(StockproofCommand):
         session.refresh_from_db()
         if session.status != Status.COMPLETED:
             sys.exit(128 + parent.last_signal if parent.signal_count else 1)
+        drama.require()
         if self.wants_json:
             self.emit("summary", summary_of(session, time.monotonic() - begun))
         return session
@@ -111,6 +112,15 @@ class Drama:
             self._kill()
         elif not self._is_told:
             self._tell()
+
+    def require(self) -> None:
+        """Refuse to call it a proof when nobody was killed: then nothing was taken over."""
+        if self._killed_s is None:
+            raise IntegrityFailed(
+                "No worker was met in the middle of a chunk, so none was killed and nothing is proven.",
+                hint="Run it again; on a very fast machine more photos would be needed.",
+                session=self._session.pk,
+            )
 
     def _kill(self) -> None:
         if self._session.total is None or self._session.counts()["processed"] * 2 < self._session.total:
