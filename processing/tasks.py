@@ -28,8 +28,11 @@ _decoders_count = 1
 
 @functools.cache
 def pipeline() -> Pipeline:
-    """Make this process's pipeline at its first photo: no device is touched before."""
-    return Pipeline(settings.STOCKPROOF_DEVICE)
+    """Make this process's pipeline at its first photo, and say on which device: none is touched before."""
+    made = Pipeline(settings.STOCKPROOF_DEVICE)
+    if _presence is not None:
+        _presence.row.name_device(made.device_name)
+    return made
 
 
 @functools.cache

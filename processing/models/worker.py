@@ -92,6 +92,10 @@ class Worker(models.Model):
         """Say which session this worker works for now; False says that it was buried."""
         return Worker.objects.living().filter(pk=self.pk).update(lane_session=session) == 1
 
+    def name_device(self, device: str) -> None:
+        """Say what this worker computes on, once that is known."""
+        Worker.objects.filter(pk=self.pk).update(device=device[:32])
+
     def end(self) -> bool:
         """Mark the clean end; `ended_at` never goes back, so False says that it was buried before.
 
