@@ -16,7 +16,7 @@ from processing import recorder
 from processing.creation import Wish
 from processing.management.attendance import Display, new_parent, summary_of
 from processing.management.base import StockproofCommand
-from processing.management.commands.serve import bind_address
+from processing.management.commands.serve import DEFAULT_BIND, bind_address
 from processing.management.failures import IntegrityFailed
 from processing.models import ImageResult, ProcessingSession, Worker
 from processing.proof import prove
@@ -41,11 +41,14 @@ class Command(StockproofCommand):
         super().add_arguments(parser)
         parser.add_argument("--no-serve", action="store_true", help="End after the proof.")
         parser.add_argument(
-            "--bind", default="127.0.0.1:8000", metavar="HOST:PORT", help="For the pages afterwards."
+            "--bind",
+            type=bind_address,
+            default=DEFAULT_BIND,
+            metavar="HOST:PORT",
+            help="For the pages afterwards.",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        bind_address(options["bind"])
         begun = time.monotonic()
         folder = Path(settings.STOCKPROOF_VAR) / "demo"
         self.note(f"Drawing {PHOTOS_COUNT} sample photos of 12 megapixels in {folder} …")

@@ -16,6 +16,7 @@ from processing.parent import Child
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PORT_MAX = 65_535
+DEFAULT_BIND = ("127.0.0.1", 8000)
 
 
 def bind_address(text: str) -> tuple[str, int]:
@@ -36,7 +37,7 @@ class Command(StockproofCommand):
         parser.add_argument(
             "--bind",
             type=bind_address,
-            default=("127.0.0.1", 8000),
+            default=DEFAULT_BIND,
             metavar="HOST:PORT",
             help="Where the pages are; default: 127.0.0.1:8000.",
         )
