@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from processing.analysis.verdict import RULES
 from processing.models import Preset
-from processing.models.session import TABS
+from processing.models.session_set import TABS
 
 if TYPE_CHECKING:
     PresetModelForm = forms.ModelForm[Preset]

@@ -4,7 +4,7 @@ from django.db.models import Count, Q
 
 from processing import queue
 from processing.models import Batch, ProcessingSession, Worker
-from processing.models.session import SessionQuerySet
+from processing.models.session_set import SessionQuerySet
 
 
 def sweep(parent: Worker, queue_name: str) -> None:

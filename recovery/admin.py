@@ -12,7 +12,15 @@ from recovery.models import Checkpoint, Crash, RecoveryAttempt
 class CheckpointAdmin(MachineRowAdmin):
     """Checkpoints."""
 
-    list_display = ("id", "session_id", "checkpoint_type", "processed_count", "pinned", "void", "created_at")
+    list_display = (
+        "id",
+        "session_id",
+        "checkpoint_type",
+        "processed_count",
+        "pinned",
+        "voided_by",
+        "created_at",
+    )
     ordering = ("-created_at", "-pk")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Checkpoint]:

@@ -72,7 +72,8 @@ def test_comparison_rejects_all_but_the_sharpest_and_completes_the_session() -> 
 
     session.refresh_from_db()
     assert found(session) == EXPECTED
-    assert (session.status, session.approved, session.rejected, session.unreadable) == (
+    counts = session.counts()
+    assert (session.status, counts["approved"], counts["rejected"], counts["unreadable"]) == (
         Status.COMPLETED,
         2,
         3,

@@ -1,12 +1,14 @@
 """The rows are the truth: a photo is done when its result row is committed.
 
-Read in this order: preset, session, worker, batch, result, skipped.
+Read in this order: preset, session, worker, batch, result, override, skipped.
 """
 
 from processing.models.batch import Batch, LeaseLost
+from processing.models.override import Override
 from processing.models.preset import Preset
 from processing.models.result import ImageResult
-from processing.models.session import ProcessingSession, SessionNotFound, StepRefused
+from processing.models.session import ProcessingSession, StepRefused
+from processing.models.session_set import SessionNotFound
 from processing.models.skipped import SkippedEntry
 from processing.models.worker import Worker
 
@@ -14,6 +16,7 @@ __all__ = [
     "Batch",
     "ImageResult",
     "LeaseLost",
+    "Override",
     "Preset",
     "ProcessingSession",
     "SessionNotFound",

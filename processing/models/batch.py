@@ -11,12 +11,15 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from processing import digests
 from processing.models.result import ImageResult
 from processing.models.worker import Worker
 from processing.states import BATCH_STEPS, BatchKind, BatchStatus, Stage
 
 if TYPE_CHECKING:
-    from processing.models.session import ProcessingSession, SessionQuerySet
+    from processing.keys import Stored
+    from processing.models.session import ProcessingSession
+    from processing.models.session_set import SessionQuerySet
 
 COUNTERS = ("processed", "approved", "rejected", "unreadable", "quarantined")
 KIND_OF_STAGE = {
@@ -116,6 +119,11 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         """Those of a session with photos that are done, in the order of positions."""
         return self.filter(session=session, kind=BatchKind.PHOTOS, processed__gt=0).order_by("number", "pk")
 
+    def finished_digests(self, session_id: UUID) -> "models.QuerySet[Any, tuple[int, Stored]]":
+        """Read key and digest of a session's finished batches of photos."""
+        done = self.filter(session=session_id, kind=BatchKind.PHOTOS, status=BatchStatus.DONE)
+        return done.order_by("pk").values_list("pk", "digest")
+
     def release_held_by(self, worker: Worker) -> int:
         """Give back whatever a worker holds, which works on none of it any more; give how many."""
         return self.leased().filter(worker=worker).update(status=BATCH_STEPS["release"][1], worker=None)
@@ -169,6 +177,8 @@ class Batch(models.Model):
     unreadable = models.PositiveIntegerField(_("unreadable"), default=0)
     quarantined = models.PositiveIntegerField(_("quarantined"), default=0)
     reason_counts = models.JSONField(_("photos by reason"), default=dict, blank=True)
+    digest = models.BinaryField(_("keyed digest of the live rows"), default=bytes)
+    chain_head = models.BinaryField(_("seal of the newest checkpoint"), default=bytes)
 
     objects = BatchQuerySet.as_manager()
 
@@ -284,14 +294,16 @@ class Batch(models.Model):
         counters, reason_counts = self._count(results)
         for result in results:
             result.pk = None  # A rolled back try has left its numbers. test: test_commit_inserts_new_keys_*
+            result.sign()
         with transaction.atomic():
             ends = counters["processed"] == self.photos_count
             session = _sessions().lock(self.session_id) if ends else None
             self._store(counters, reason_counts, ends=ends)
             ImageResult.objects.bulk_create(results)
+            digest = self._chain(results)
             processed_before = session.processed if session else 0
             if session is not None:
-                session.absorb(counters, reason_counts)
+                session.absorb(self, counters, reason_counts, digest)
                 session.advance_locked()
             seal(
                 Commit(
@@ -305,7 +317,7 @@ class Batch(models.Model):
                     processed_before=processed_before,
                 )
             )
-        self._keep(counters, reason_counts)
+        self._keep(counters, reason_counts, digest)
 
     def has_landed(self) -> bool:
         """After a lost commit answer, read whether it landed; if so, take over what it wrote.
@@ -317,7 +329,8 @@ class Batch(models.Model):
             raise LeaseLost(self)
         if stored.sequence == self.sequence:
             return False
-        self._keep({name: getattr(stored, name) for name in COUNTERS}, stored.reason_counts)
+        counters = {name: getattr(stored, name) for name in COUNTERS}
+        self._keep(counters, stored.reason_counts, bytes(stored.digest))
         return True
 
     def _count(self, results: Iterable[ImageResult]) -> tuple[dict[str, int], dict[str, int]]:
@@ -343,8 +356,15 @@ class Batch(models.Model):
         if not held.update(**changes):
             raise LeaseLost(self)
 
-    def _keep(self, counters: Mapping[str, int], reason_counts: dict[str, int]) -> None:
+    def _chain(self, results: Sequence[ImageResult]) -> bytes:
+        """Chain the rows onto the batch's digest; the guarded UPDATE has locked the batch's row."""
+        digest = digests.after_commit(self, results)
+        Batch.objects.filter(pk=self.pk).update(digest=digest)
+        return digest
+
+    def _keep(self, counters: Mapping[str, int], reason_counts: dict[str, int], digest: bytes) -> None:
         for name in COUNTERS:
             setattr(self, name, counters[name])
         self.reason_counts = reason_counts
+        self.digest = digest
         self.sequence += 1

@@ -7,7 +7,28 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from processing import keys
 from processing.states import Relation, Verdict
+
+# What the machine wrote of a photo, in the order in which its mac covers it.
+SIGNED = (
+    "batch_id",
+    "position",
+    "path",
+    "path_text",
+    "size_bytes",
+    "mtime_ns",
+    "sha256",
+    "width_px",
+    "height_px",
+    "verdict",
+    "reasons",
+    "measures",
+    "fingerprint",
+    "note",
+    "lease",
+    "attempt",
+)
 
 
 class ResultQuerySet(models.QuerySet["ImageResult"]):
@@ -26,7 +47,7 @@ class ImageResult(models.Model):
     """The verdict on one photo, with the file as it was when it was read.
 
     Machine-written columns never change. `similar_group`, `relation`, `distance` and `decision` are derived
-    and may be computed again at any time: `decision` is compare's verdict, else the measured one.
+    and may be computed again at any time: `decision` is the person's verdict, else compare's, else the measured one.
     """
 
     session = models.ForeignKey("processing.ProcessingSession", models.CASCADE, related_name="results")
@@ -46,6 +67,7 @@ class ImageResult(models.Model):
     note = models.TextField(_("what happened"), blank=True)
     lease = models.PositiveBigIntegerField(_("fencing number"))
     attempt = models.PositiveIntegerField(_("attempt"))
+    mac = models.BinaryField(_("keyed hash"), default=bytes)
     created_at = models.DateTimeField(_("committed"), db_default=Now())
 
     superseded_by = models.PositiveIntegerField(_("put aside by attempt"), null=True, blank=True)
@@ -67,6 +89,11 @@ class ImageResult(models.Model):
                 condition=Q(superseded_by=None),
                 name="live_result_by_decision",
             ),
+            models.Index(
+                fields=["session", "superseded_by"],
+                condition=Q(superseded_by__isnull=False),
+                name="superseded_result_by_attempt",
+            ),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
@@ -81,3 +108,19 @@ class ImageResult(models.Model):
 
     def __str__(self) -> str:
         return self.path_text
+
+    @property
+    def content(self) -> str:
+        """What an override is bound to: the file's hash, else its size and instant of change."""
+        return self.sha256 or f"{self.size_bytes} {self.mtime_ns}"
+
+    def sign(self) -> None:
+        """Put the keyed hash over every column that the machine writes."""
+        self.mac = keys.sign("result", self._signed())
+
+    def is_authentic(self) -> bool:
+        """Whether no column that the machine wrote has changed. Key and instant are held by the batch's digest."""
+        return keys.holds(bytes(self.mac), "result", self._signed())
+
+    def _signed(self) -> bytes:
+        return keys.canonical([str(self.session_id), *(getattr(self, name) for name in SIGNED)])

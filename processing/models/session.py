@@ -1,38 +1,24 @@
 """A session: one folder of photos on its way from the first name to the last verdict."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
-from uuid import UUID, uuid4
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Count, F, Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from processing import states
+from processing import digests, keys, states
 from processing.models.batch import COUNTERS, Batch
+from processing.models.session_set import SessionQuerySet
 from processing.models.worker import Worker
-from processing.states import BatchKind, Hold, SessionState, Stage, Status
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser, User
+from processing.states import BatchKind, Hold, SessionState, Stage, Status, Verdict
 
 Register = Callable[["ProcessingSession"], Worker]
-PREFIX_LENGTH_MIN = 4
-NAME_LENGTH_MAX = 36
 LANES_DEFAULT = 64
-_UNHELD = Q(stage__in=states.UNFINISHED, hold=Hold.NONE)
-# The statuses that people look for, as conditions: scanning and comparing count as running.
-TABS: dict[str, Q] = {
-    "running": _UNHELD & Q(crashed_at=None),
-    "interrupted": _UNHELD & Q(crashed_at__isnull=False),
-    "paused": Q(hold=Hold.PAUSED),
-    "failed": Q(hold=Hold.FAILED),
-    "completed": Q(stage=Stage.COMPLETED),
-    "cancelled": Q(hold=Hold.CANCELLED),
-}
 
 
 class StepRefused(Exception):
@@ -42,115 +28,6 @@ class StepRefused(Exception):
         self.session, self.step, self.status = session, step, session.status
         text = f"Session {session.pk} cannot {step.replace('_', ' ')}: it is {self.status.value}."
         super().__init__(f"{text} {hint}".strip())
-
-
-class SessionNotFound(Exception):
-    """No session, or more than one, answers to the name given."""
-
-
-class SessionQuerySet(models.QuerySet["ProcessingSession"]):
-    """Sessions by the state they are in, and the one that a person names."""
-
-    def unfinished(self) -> Self:
-        """Those with work left, held or not."""
-        return self.exclude(stage=Stage.COMPLETED).exclude(hold=Hold.CANCELLED)
-
-    def workable(self) -> Self:
-        """Those that workers may take work of."""
-        return self.exclude(stage=Stage.COMPLETED).filter(hold=Hold.NONE, crashed_at=None)
-
-    def begun(self) -> Self:
-        """Those of which a batch was ever claimed."""
-        return self.exclude(started_at=None)
-
-    def interrupted(self) -> Self:
-        """Those whose last parent died, and nobody has decided yet."""
-        return self.exclude(stage=Stage.COMPLETED).filter(hold=Hold.NONE).exclude(crashed_at=None)
-
-    def with_status(self, status: Status) -> Self:
-        """Those of which the world is told this status."""
-        if status in Hold.values:
-            return self.filter(hold=status.value)
-        if status == Status.INTERRUPTED:
-            return self.interrupted()
-        return self.filter(stage=status.value, hold=Hold.NONE, crashed_at=None)
-
-    def tallies(self, session_ids: Sequence[UUID], *columns: str) -> "models.QuerySet[Any, tuple[Any, ...]]":
-        """Read counters as (session, *columns): a row of each session and one of each of its open batches.
-
-        One statement: a batch that ends between two would be in neither row.
-        test: test_counts_lose_nothing_when_a_batch_ends_after_the_session_was_read.
-        """
-        finished = self.order_by().filter(pk__in=session_ids).values_list("pk", *columns)
-        unfinished = Batch.objects.with_open_results(*session_ids).order_by()
-        return finished.union(unfinished.values_list("session_id", *columns), all=True)
-
-    def count_photos(self, *session_ids: UUID) -> dict[UUID, dict[str, int]]:
-        """Count processed photos and verdicts by session."""
-        counts = {session_id: dict.fromkeys(COUNTERS, 0) for session_id in session_ids}
-        for session_id, *numbers in self.tallies(session_ids, *COUNTERS):
-            for name, number in zip(COUNTERS, numbers, strict=True):
-                counts[session_id][name] += number
-        return counts
-
-    def newest_first(self) -> Self:
-        """Order for lists."""
-        return self.order_by("-created_at", "-pk")
-
-    def older_than(self, session: "ProcessingSession") -> Self:
-        """Those that come after a session in a list, newest first."""
-        same_instant = Q(created_at=session.created_at, pk__lt=session.pk)
-        return self.filter(Q(created_at__lt=session.created_at) | same_instant)
-
-    def visible_to(self, user: "User | AnonymousUser") -> Self:
-        """Those that a person may see: their own; superusers see all, those without an owner too."""
-        if user.is_superuser:
-            return self.all()
-        return self.filter(owner=user) if user.is_authenticated else self.none()
-
-    def in_tab(self, tab: str) -> Self:
-        """Those that the list shows under one of TABS; an empty name is all."""
-        return self.filter(TABS[tab]) if tab else self.all()
-
-    def count_tabs(self) -> dict[str, int]:
-        """Count sessions by tab, in one query."""
-        return self.aggregate(**{tab: Count("pk", filter=condition) for tab, condition in TABS.items()})
-
-    def lock(self, session_id: UUID) -> "ProcessingSession":
-        """Lock one session's row until the transaction ends; the first lock of all (design §3).
-
-        It leaves the key free: a commit inside a batch checks its foreign keys when it ends, and would wait
-        for a recovery that waits for its batch. test: test_recover_takes_the_lease_away_when_a_commit_is_in_the_air.
-        """
-        return self.select_for_update(no_key=True).get(pk=session_id)
-
-    def named(self, name: str) -> "ProcessingSession":
-        """Find the session that a person means: its id, a unique prefix of it, or `latest`.
-
-        Raises SessionNotFound with a sentence that says what was looked for.
-        """
-        if name == "latest":
-            found = list(self.newest_first()[:1])
-        else:
-            found = list(self.filter(_has_prefix(name)).order_by("pk")[:2])
-        if not found:
-            raise SessionNotFound(f"There is no session {name!r}. `manage.py sessions` lists them.")
-        if len(found) > 1:
-            raise SessionNotFound(f"More than one session begins with {name!r}. Give more of its id.")
-        return found[0]
-
-
-def _has_prefix(name: str) -> Q:
-    """Match ids by their first digits, as a range: both databases then use the primary key."""
-    digits = name.replace("-", "").lower()
-    if len(name) > NAME_LENGTH_MAX:
-        name = f"{name[:NAME_LENGTH_MAX]}…"  # test: test_named_answers_with_a_short_sentence_when_the_text_is_huge
-        digits = ""
-    if not PREFIX_LENGTH_MIN <= len(digits) <= 32 or set(digits) - set("0123456789abcdef"):
-        raise SessionNotFound(
-            f"{name!r} is not a session's id. Give at least its first {PREFIX_LENGTH_MIN} digits, or `latest`."
-        )
-    return Q(pk__range=(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))))
 
 
 class ProcessingSession(models.Model):
@@ -189,6 +66,10 @@ class ProcessingSession(models.Model):
     unreadable = models.PositiveBigIntegerField(_("unreadable"), default=0)
     quarantined = models.PositiveBigIntegerField(_("quarantined"), default=0)
     reason_counts = models.JSONField(_("photos by reason"), default=dict, blank=True)
+    shift = models.JSONField(_("what decisions change in the counts"), default=dict, blank=True)
+    finished_sum = models.BinaryField(_("keyed sum of the finished batches"), default=bytes)
+    ledger = models.JSONField(_("checkpoints that must be there"), default=dict, blank=True)
+    ledger_tag = models.BinaryField(_("keyed hash of the ledger"), default=bytes)
 
     created_at = models.DateTimeField(_("created"), db_default=Now())
     started_at = models.DateTimeField(_("first batch claimed"), null=True, blank=True)
@@ -358,14 +239,25 @@ class ProcessingSession(models.Model):
     def _unfinished(self, kind: BatchKind) -> bool:
         return Batch.objects.unfinished().filter(session=self, kind=kind).order_by().exists()
 
-    def absorb(self, counters: Mapping[str, int], reason_counts: Mapping[str, int]) -> None:
-        """Add a finished batch's counters to the session's; the caller has locked the row."""
+    def absorb(
+        self, batch: Batch, counters: Mapping[str, int], reason_counts: Mapping[str, int], digest: bytes
+    ) -> None:
+        """Add a finished batch's counters and digest to the session's; the caller has locked the row."""
         for code, count in reason_counts.items():
             self.reason_counts[code] = self.reason_counts.get(code, 0) + count
-        changes: dict[str, Any] = {name: F(name) + counters[name] for name in COUNTERS}
-        ProcessingSession.objects.filter(pk=self.pk).update(reason_counts=self.reason_counts, **changes)
+        self.finished_sum = self._sum_with(batch, digest)
         for name in COUNTERS:
             setattr(self, name, getattr(self, name) + counters[name])
+        changes: dict[str, Any] = {name: getattr(self, name) for name in COUNTERS}
+        ProcessingSession.objects.filter(pk=self.pk).update(
+            reason_counts=self.reason_counts, finished_sum=self.finished_sum, **changes
+        )
+
+    def _sum_with(self, batch: Batch, digest: bytes) -> bytes:
+        """Add one batch to the sum; it is made anew where the key has changed."""
+        if not self.finished_sum or keys.is_current(self.finished_sum):
+            return digests.add_finished(self.finished_sum, batch.pk, digest)
+        return digests.finished_sum(Batch.objects.finished_digests(self.pk))
 
     def complete(self, moved: Mapping[str, int]) -> None:
         """End the session with what compare moved from approved to rejected, by reason; under the lock."""
@@ -374,16 +266,22 @@ class ProcessingSession(models.Model):
             self.reason_counts[code] = self.reason_counts.get(code, 0) + number
         self._step(
             "complete",
-            approved=F("approved") - count,
-            rejected=F("rejected") + count,
+            shift=self.shifted({Verdict.APPROVED: -count, Verdict.REJECTED: count}),
             reason_counts=self.reason_counts,
             hold_by="",
             hold_why="",
             ended_at=Now(),
         )
 
+    def shifted(self, changes: Mapping[str, int]) -> dict[str, int]:
+        """Give the shift with some changes: what decisions that differ from measured verdicts add to the counts."""
+        shift = Counter(self.shift)
+        for name, count in changes.items():
+            shift[name] += count
+        return {name: count for name, count in shift.items() if count}
+
     def counts(self) -> dict[str, int]:
-        """Count processed photos and verdicts: the finished batches' counters plus those of the open ones."""
+        """Count processed photos and decisions: the finished batches' counters plus those of the open ones."""
         return ProcessingSession.objects.count_photos(self.pk)[self.pk]
 
     def count_reasons(self) -> dict[str, int]:

@@ -4,8 +4,9 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from processing.models import ImageResult
+from processing.models.result import SIGNED
 from processing.states import Verdict
-from tests.factories import make_batch, make_result, make_session, make_worker
+from tests.factories import make_batch, make_result, make_results, make_session, make_worker, no_seal
 
 pytestmark = pytest.mark.django_db
 
@@ -84,3 +85,27 @@ def test_result_constraint_refuses_what_its_sentence_forbids(name: str, columns:
 
     with pytest.raises(IntegrityError, match=name), transaction.atomic():
         ImageResult.objects.filter(pk=result.pk).update(**columns)
+
+
+@pytest.mark.parametrize("column", SIGNED)
+def test_result_is_authentic_until_a_column_is_changed(column: str) -> None:
+    batch = make_batch(session=make_session(total=4), worker=make_worker())
+    batch.commit(make_results(batch=batch, photos_count=1, reason="noise"), no_seal)
+    stored = ImageResult.objects.get(batch=batch)
+    before = stored.is_authentic()
+    value = getattr(stored, column)
+
+    setattr(stored, column, changed(value))
+
+    assert (before, stored.is_authentic()) == (True, False)
+
+
+def changed(value: object) -> object:
+    """Give another value of the same kind."""
+    if isinstance(value, list | dict):
+        return [*value, "more"]
+    if isinstance(value, str):
+        return f"{value}x"
+    if isinstance(value, bytes | memoryview):
+        return bytes(value) + b"x"
+    return 1 if value is None else value + 1

@@ -112,7 +112,9 @@ def test_complete_moves_the_similar_ones_and_clears_a_pause() -> None:
         "",
         "",
     )
-    assert (session.processed, session.approved, session.rejected) == (5, 1, 4)
+    counts = session.counts()
+    assert (counts["processed"], counts["approved"], counts["rejected"]) == (5, 1, 4)
+    assert (session.approved, session.rejected, session.shift) == (4, 1, {"approved": -3, "rejected": 3})
     assert session.reason_counts == {"noise": 1, "similar": 3, "duplicate": 1}
     assert session.ended_at is not None
 

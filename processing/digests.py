@@ -1,0 +1,67 @@
+"""Keyed digests: a chain over the live rows of a batch, and one sum over a session's finished batches.
+
+Anyone who may write the database can compute a SHA-256 again; these only those who know the keys (guarantee 10).
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from processing import keys
+from processing.keys import Stored
+
+if TYPE_CHECKING:
+    from processing.models import Batch, ImageResult
+
+LINK = ("pk", "created_at", "mac")
+ROWS_PER_READ = 2000
+SUM_BELOW = 1 << 8 * keys.MAC_BYTES
+# What a batch without live rows and a session without finished batches have.
+EMPTY = b""
+
+
+def _microseconds(instant: datetime) -> int:
+    return int(instant.timestamp() * 1_000_000 + 0.5)
+
+
+def extend(digest: Stored, batch_id: int, links: Iterable[tuple[int, datetime, Stored]]) -> bytes:
+    """Chain rows, each as its key, instant and mac, in the order of their keys, onto a batch's digest."""
+    digest = bytes(digest)
+    for pk, created_at, mac in links:
+        numbers = b"".join(n.to_bytes(8, "big") for n in (batch_id, pk, _microseconds(created_at)))
+        digest = keys.sign("batch digest", digest, numbers, bytes(mac))
+    return digest
+
+
+def after_commit(batch: "Batch", added: Iterable["ImageResult"]) -> bytes:
+    """Give a batch's digest with the rows that were just added; made anew where the key has changed."""
+    if batch.digest and not keys.is_current(batch.digest):
+        return digest_of(batch)
+    rows = sorted((row.pk, row.created_at, bytes(row.mac)) for row in added)
+    return extend(batch.digest, batch.pk, rows)
+
+
+def digest_of(batch: "Batch") -> bytes:
+    """Compute a batch's digest from its live rows."""
+    rows = batch.results.live().order_by("pk").values_list(*LINK)
+    return extend(EMPTY, batch.pk, rows.iterator(ROWS_PER_READ))
+
+
+def add_finished(total: Stored, batch_id: int, digest: Stored) -> bytes:
+    """Add a finished batch's digest to a session's sum, in which the order of the batches does not count.
+
+    The sum of keyed hashes is the multiset hash MSet-Add-Hash (Clarke et al., Asiacrypt 2003).
+    """
+    tag = keys.sign("finished batch", batch_id.to_bytes(8, "big"), bytes(digest))
+    head, mac = tag[: keys.KEY_ID_BYTES], tag[keys.KEY_ID_BYTES :]
+    before = int.from_bytes(bytes(total)[keys.KEY_ID_BYTES :], "big")
+    after = (before + int.from_bytes(mac, "big")) % SUM_BELOW
+    return head + after.to_bytes(keys.MAC_BYTES, "big")
+
+
+def finished_sum(batches: Iterable[tuple[int, Stored]]) -> bytes:
+    """Compute a session's sum from its finished batches, each as its key and digest."""
+    total = EMPTY
+    for batch_id, digest in batches:
+        total = add_finished(total, batch_id, digest)
+    return total

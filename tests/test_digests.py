@@ -1,0 +1,86 @@
+"""The keyed digest of a batch holds every live row; the session's sum every finished batch."""
+
+import pytest
+from pytest_django import Settings
+
+from processing import digests
+from processing.models import Batch, ImageResult
+from tests.factories import make_batch, make_results, make_session, make_worker, no_seal
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def committed_batch(*, photos_count: int = 4, committed: int = 3) -> Batch:
+    """Make a batch with some committed photos, one commit each."""
+    batch = make_batch(
+        session=make_session(total=photos_count), photos_count=photos_count, worker=make_worker()
+    )
+    for _ in range(committed):
+        batch.commit(make_results(batch=batch, photos_count=1), no_seal)
+    return batch
+
+
+def test_digest_after_commits_is_that_of_the_stored_rows() -> None:
+    batch = committed_batch()
+
+    stored = Batch.objects.get(pk=batch.pk)
+
+    assert bytes(stored.digest) == batch.digest == digests.digest_of(stored)
+
+
+def test_digest_is_made_anew_with_the_new_key_when_the_key_has_changed(settings: Settings) -> None:
+    settings.STOCKPROOF_CHECKPOINT_KEYS = ["old"]
+    batch = committed_batch(committed=2)
+    settings.STOCKPROOF_CHECKPOINT_KEYS = ["new", "old"]
+
+    batch.commit(make_results(batch=batch, photos_count=1), no_seal)
+
+    stored = Batch.objects.get(pk=batch.pk)
+    assert bytes(stored.digest) == digests.digest_of(stored)
+
+
+@pytest.mark.parametrize("change", ["id", "created_at", "mac", "superseded_by", "gone"])
+def test_digest_differs_when_a_live_row_is_changed(change: str) -> None:
+    batch = committed_batch()
+    rows = ImageResult.objects.filter(batch=batch).order_by("pk")
+    middle = rows[1]
+    if change == "gone":
+        middle.delete()
+    else:
+        values = {
+            "id": middle.pk + 100,
+            "created_at": batch.session.created_at,
+            "mac": b"x",
+            "superseded_by": 1,
+        }
+        rows.filter(pk=middle.pk).update(**{change: values[change]})
+
+    stored = Batch.objects.get(pk=batch.pk)
+
+    assert bytes(stored.digest) != digests.digest_of(stored)
+
+
+def test_sum_holds_each_finished_batch_in_any_order() -> None:
+    batches = [(1, b"one"), (2, b"two")]
+
+    total = digests.finished_sum(batches)
+
+    assert total == digests.finished_sum(reversed(batches))
+    assert (
+        len({total, digests.finished_sum(batches[:1]), digests.finished_sum([(1, b"two"), (2, b"one")])}) == 3
+    )
+
+
+def test_session_holds_the_sum_of_its_finished_batches(settings: Settings) -> None:
+    settings.STOCKPROOF_CHECKPOINT_KEYS = ["old"]
+    batch = committed_batch(committed=4)
+    other = make_batch(session=batch.session, photos_count=1, worker=make_worker())
+    make_batch(session=batch.session, photos_count=1)
+    settings.STOCKPROOF_CHECKPOINT_KEYS = ["new", "old"]
+    other.commit(make_results(batch=other, photos_count=1), no_seal)
+
+    batch.session.refresh_from_db()
+
+    finished = Batch.objects.finished_digests(batch.session_id)
+    assert len(finished) == 2
+    assert bytes(batch.session.finished_sum) == digests.finished_sum(finished)
