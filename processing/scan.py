@@ -127,7 +127,7 @@ def run_scan(batch: Batch, *, keep_going: Callable[[], bool], seal: Seal) -> Non
     SourceGone when the source's root cannot be read.
     """
     session = batch.session
-    folder = _folder_of(session)
+    folder = folder_of(session)
     page = Page(session, Cursor.of(batch.manifest))
     looked = time.monotonic()
     for step in folder.steps(page.cursor.after):
@@ -144,7 +144,8 @@ def run_scan(batch: Batch, *, keep_going: Callable[[], bool], seal: Seal) -> Non
     _store(batch, page, seal)
 
 
-def _folder_of(session: ProcessingSession) -> Folder:
+def folder_of(session: ProcessingSession) -> Folder:
+    """Give a session's source without what Stockproof itself keeps in it."""
     left_out = [os.fsencode(settings.STOCKPROOF_VAR)]
     if session.output:
         left_out.append(os.fsencode(session.output))

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from django.db import transaction
-from django.db.models import F
 
 from processing.analysis.fingerprint import Candidate, Relation, compare
 from processing.analysis.verdict import COMPARE_KEY
@@ -11,6 +10,7 @@ from processing.models import Batch, ImageResult, ProcessingSession
 from processing.models.batch import Commit, Seal
 from processing.states import Relation as Found
 from processing.states import Verdict
+from processing.superseding import clear_relations
 
 UPDATE_ROWS_MAX = 500
 COLUMNS = ("position", "sha256", "fingerprint", "verdict", "measures")
@@ -40,13 +40,6 @@ def _candidates(session: ProcessingSession) -> Iterator[Candidate]:
             approved=verdict == Verdict.APPROVED,
             score=float(measures.get("focus", 0.0)),
         )
-
-
-def clear_relations(session: ProcessingSession) -> None:
-    """Forget an earlier comparison: decisions are the measured verdicts again."""
-    ImageResult.objects.filter(session=session).exclude(similar_group=None).update(
-        similar_group=None, relation=Found.NONE, distance=None, decision=F("verdict")
-    )
 
 
 def _store(session: ProcessingSession, relations: list[Relation]) -> dict[str, int]:

@@ -121,6 +121,7 @@ class SessionStep:
 
 
 _OPEN = (Hold.NONE, Hold.PAUSED)
+_MENDABLE = (Hold.NONE, Hold.PAUSED, Hold.FAILED)
 _ANY_LATCH = (False, True)
 
 # Design §3: workers' steps land under a pause, never under a failure or a cancellation.
@@ -131,13 +132,14 @@ SESSION_STEPS: dict[str, SessionStep] = {
     "pause": SessionStep(UNFINISHED, (Hold.NONE,), (False,), hold=Hold.PAUSED),
     "resume": SessionStep(UNFINISHED, (Hold.PAUSED,), (False,), hold=Hold.NONE),
     "fail": SessionStep(UNFINISHED, _OPEN, (False,), hold=Hold.FAILED),
-    "cancel": SessionStep(
-        UNFINISHED, (Hold.NONE, Hold.PAUSED, Hold.FAILED), _ANY_LATCH, hold=Hold.CANCELLED, latch=False
-    ),
+    "cancel": SessionStep(UNFINISHED, _MENDABLE, _ANY_LATCH, hold=Hold.CANCELLED, latch=False),
     "latch": SessionStep(UNFINISHED, (Hold.NONE,), (False,), latch=True),
-    "recover": SessionStep(
-        UNFINISHED, (Hold.NONE, Hold.PAUSED, Hold.FAILED), _ANY_LATCH, hold=Hold.NONE, latch=False
+    "recover": SessionStep(UNFINISHED, _MENDABLE, _ANY_LATCH, hold=Hold.NONE, latch=False),
+    # What a recovery or its undo makes of the stage when photos are to be analyzed, or compared, again.
+    "rewind": SessionStep(
+        (Stage.RUNNING, Stage.COMPARING, Stage.COMPLETED), _MENDABLE, _ANY_LATCH, stage=Stage.RUNNING
     ),
+    "roll_back": SessionStep(UNFINISHED, _MENDABLE, _ANY_LATCH, hold=Hold.PAUSED, latch=False),
 }
 
 # A batch's steps: the status each leaves and the one it leads to. `bury` takes a dead worker's lease

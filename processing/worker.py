@@ -38,6 +38,11 @@ def boot_id() -> str:
     return path.read_text(encoding="ascii").strip() if path.exists() else ""
 
 
+def is_here(worker: Worker) -> bool:
+    """Whether a process is, or was, on this host."""
+    return worker.host == socket.gethostname()
+
+
 def rss_bytes() -> int:
     """Give this process's resident memory; 0 where the system does not say."""
     path = Path("/proc/self/statm")
@@ -193,7 +198,7 @@ class Watch:
         ]
 
     def _is_dead(self, worker: Worker) -> bool:
-        if worker.host == socket.gethostname():
+        if is_here(worker):
             free = recorder.lock_is_free(worker.token)
             if free is not None:
                 return free

@@ -1,16 +1,39 @@
-"""Carrying a recovery out: here only `continue`, which analyzes every photo without a live row."""
+"""Carrying a recovery out: the files are looked at first, the rest is one transaction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
-from processing.models import Batch, ProcessingSession
+from processing import digests
+from processing.models import Batch, ImageResult, ProcessingSession
 from processing.models.session import Register, StepRefused
-from processing.states import BatchKind
-from recovery.models import Crash, RecoveryAttempt
+from processing.states import BatchKind, Stage
+from processing.superseding import Change, clear_comparison, fence, recount, supersede
+from recovery import audit, integrity
+from recovery.changes import look_at_source
+from recovery.confidence import newest_result
+from recovery.models import Checkpoint, CheckpointType, Crash, RecoveryAttempt
+from recovery.plans import RecoveryOption, Selection, refusal, select, start_index, total_of
 
-CONTINUE = "continue"
+BATCHES_PER_READ = 500
+
+
+class ConfirmationRequired(Exception):
+    """A person has to say yes first."""
+
+
+class NotSafe(Exception):
+    """What the recovery would build on is not what was written; nothing was changed."""
+
+    def __init__(self, session: ProcessingSession, findings: Sequence[str]) -> None:
+        self.session, self.findings = session, list(findings)
+        super().__init__(
+            f"Session {session.pk} is not safe to go on with: {self.findings[0]} Nothing was changed. "
+            f"`verify {session.pk}` lists everything; a fresh start does not build on it."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,49 +47,184 @@ class Recovered:
     keep: int
     redo: int
     left: int
+    success: bool = True
 
 
-def execute_continue(
-    session: ProcessingSession, *, by: str = "", register: Register | None = None
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for, by whom, and the state that was shown when it was asked."""
+
+    option: RecoveryOption
+    by: str
+    attempt: int
+    checkpoint: Checkpoint | None
+    register: Register | None
+
+
+def execute_recovery(  # noqa: PLR0913 -- what was shown, to whom, and who will serve it
+    session: ProcessingSession,
+    recovery_option: str,
+    user_confirmed: bool = False,  # noqa: FBT001, FBT002 -- the mission's name and order
+    *,
+    by: str = "",
+    attempt: int | None = None,
+    checkpoint: Checkpoint | None = None,
+    register: Register | None = None,
 ) -> Recovered:
-    """Set an interrupted, failed, paused or waiting session going; keeps every verdict.
+    """Carry a way back out; `attempt` is the state that was shown, else the one that `session` was read in.
 
-    `register` adds the row of a parent that will serve it, in the same transaction. Raises StepRefused when it is
-    finished, or when someone is working on it.
+    `register` adds the row of a parent that will serve it, in the same transaction. Raises ConfirmationRequired,
+    StepRefused (the state does not allow it, or has moved since), NotSafe, SourceGone; then nothing has changed.
     """
-    with transaction.atomic():
-        locked = ProcessingSession.objects.lock(session.pk)
-        _refuse_when_served(locked)
-        locked.recover()
-        attempt = RecoveryAttempt.objects.create(
-            session=locked, number=locked.attempt, option=CONTINUE, by=by
-        )
-        if register is not None:
-            register(locked)
-        Crash.objects.filter(session=locked, closed_at=None).update(closed_at=Now(), closed_by=attempt)
+    option = RecoveryOption(recovery_option)
+    if option == RecoveryOption.FRESH_START and not user_confirmed:
+        raise ConfirmationRequired("A fresh start puts every verdict aside. Confirm it explicitly.")
+    shown = session.attempt if attempt is None else attempt
+    request = Request(option, by, shown, checkpoint, register)
+    selection = select(session, option, look_at_source(session), checkpoint)
+    details = {"option": option.value, "checkpoint": None if checkpoint is None else str(checkpoint.pk)}
+    with audit.audited("recover", actor=by, session=session.pk, details=details):
+        recovered = _carry_out(request, selection)
     session.refresh_from_db()
-    return _recovered(session)
+    return recovered
 
 
-def _refuse_when_served(session: ProcessingSession) -> None:
-    """A session that goes on by itself needs no recovery; its own parent or a worker in a lane says so."""
-    if session.status.value == session.stage and session.is_attended():
-        raise StepRefused(session, "recover", "Workers are at it; pause it first.")
+def _carry_out(request: Request, selection: Selection) -> Recovered:
+    session = ProcessingSession.objects.lock(selection.session.pk)
+    _refuse(session, request, selection)
+    before = _state_before(session)
+    fence(session)
+    require_safe(session, _kept_in_part(session, selection))
+    change = put_aside(session, selection, session.attempt + 1)
+    session.recover()
+    attempt = RecoveryAttempt.objects.create(
+        session=session,
+        number=session.attempt,
+        option=request.option.value,
+        by=request.by,
+        checkpoint=None if request.checkpoint is None else request.checkpoint.pk,
+        **before,
+    )
+    if request.register is not None:
+        request.register(session)
+    Crash.objects.filter(session=session, closed_at=None).update(closed_at=Now(), closed_by=attempt)
+    recovered = _recovered(session, request, change.count)
+    RecoveryAttempt.objects.filter(pk=attempt.pk).update(preview=_numbers(recovered))
+    seal_after(session, f"After recovery {session.attempt}: {request.option.value}.")
+    return recovered
 
 
-def _recovered(session: ProcessingSession) -> Recovered:
+def _refuse(session: ProcessingSession, request: Request, selection: Selection) -> None:
+    """Refuse a stale request and a closed way. test: test_second_of_two_recoveries_is_refused_*."""
+    if session.attempt != request.attempt:
+        hint = f"It has moved on since: attempt {request.attempt} was shown, it is at {session.attempt}."
+        raise StepRefused(session, "recover", hint)
+    # The number of rows only matters for SQLite's limit, so it is not counted where it cannot.
+    redo = (
+        0
+        if request.option == RecoveryOption.CONTINUE and request.checkpoint is None
+        else selection.measure()[0]
+    )
+    why = refusal(session, request.option, redo, request.checkpoint)
+    if why:
+        raise StepRefused(session, "recover", why)
+    if request.checkpoint is not None:
+        _refuse_checkpoint(session, request.checkpoint)
+
+
+def _refuse_checkpoint(session: ProcessingSession, checkpoint: Checkpoint) -> None:
+    if checkpoint.session_id != session.pk:
+        raise StepRefused(session, "recover", f"Checkpoint {checkpoint.pk} belongs to another session.")
+    if checkpoint.voided_by is not None:
+        why = (
+            f"Checkpoint {checkpoint.pk} covers verdicts that recovery {checkpoint.voided_by} has put aside."
+        )
+        raise StepRefused(session, "recover", why)
+    problem = integrity.problem_of(checkpoint)
+    if problem:
+        raise NotSafe(session, [f"Checkpoint {checkpoint.pk}: {problem}"])
+
+
+def _state_before(session: ProcessingSession) -> dict[str, Any]:
+    newest = ImageResult.objects.filter(pk=newest_result(session)).values("pk", "created_at").first()
+    return {
+        "last_result": newest and newest["pk"],
+        "last_commit_at": newest and newest["created_at"],
+        "aside_digest": state_sum(session),
+    }
+
+
+def state_sum(session: ProcessingSession) -> bytes:
+    """Sum the digests of all batches: what an undo must bring back."""
+    total = bytes(session.finished_sum)
+    unfinished = Batch.objects.with_open_results(session.pk).filter(kind=BatchKind.PHOTOS)
+    for batch_id, digest in unfinished.order_by("pk").values_list("pk", "digest"):
+        total = digests.add_finished(total, batch_id, digest)
+    return total
+
+
+def _kept_in_part(session: ProcessingSession, selection: Selection) -> set[int]:
+    """Give the batches whose digest goes on after this: open ones, and those that lose only some of their rows."""
+    if selection.option == RecoveryOption.FRESH_START:
+        return set()
+    open_ids = Batch.objects.with_open_results(session.pk).filter(kind=BatchKind.PHOTOS)
+    touched = set(open_ids.order_by().values_list("pk", flat=True))
+    for part in selection.parts():
+        touched.update(part.order_by().values_list("batch_id", flat=True).distinct())
+    return with_rows_that_stay(touched, ~selection.condition)
+
+
+def with_rows_that_stay(batch_ids: set[int], stays: Q) -> set[int]:
+    """Give those batches that keep a live row; nothing of the others is built on."""
+    ids, kept = sorted(batch_ids), set()
+    for start in range(0, len(ids), BATCHES_PER_READ):
+        rows = ImageResult.objects.live().filter(stays, batch__in=ids[start : start + BATCHES_PER_READ])
+        kept.update(rows.order_by().values_list("batch_id", flat=True).distinct())
+    return kept
+
+
+def require_safe(session: ProcessingSession, batch_ids: set[int]) -> None:
+    """Verify batches before they are counted anew: after that, changed rows would be signed as true."""
+    for batch in Batch.objects.filter(pk__in=batch_ids).order_by("pk"):
+        findings = [finding.text for finding in integrity.check_batch(batch) if not finding.repairable]
+        if findings:
+            raise NotSafe(session, findings)
+
+
+def put_aside(session: ProcessingSession, selection: Selection, number: int) -> Change:
+    """Supersede the selected rows and count anew; an earlier comparison is forgotten."""
+    change = sum((supersede(part, number) for part in selection.parts()), Change())
+    if change.lowest is not None:
+        covering = Checkpoint.objects.filter(session=session, voided_by=None)
+        covering.filter(last_result__gte=change.lowest).update(voided_by=number)
+    if change.count or session.stage == Stage.COMPLETED:
+        recompute(session, change.batch_ids)
+    return change
+
+
+def recompute(session: ProcessingSession, batch_ids: frozenset[int]) -> None:
+    """Count anew after rows were put aside or taken back, and go back to analyzing."""
+    clear_comparison(session)
+    recount(session, batch_ids)
+    if session.stage != Stage.SCANNING:
+        session.rewind()
+
+
+def seal_after(session: ProcessingSession, note: str) -> None:
+    """Take the checkpoint that says how a recovery or an undo has left the session."""
+    Checkpoint.objects.create_session_checkpoint(session, CheckpointType.MANUAL, force=True, note=note)
+
+
+def _recovered(session: ProcessingSession, request: Request, redo: int) -> Recovered:
     keep = session.counts()["processed"]
-    total = session.total if session.total is not None else session.found_count
+    left = total_of(session) - keep
     start = start_index(session)
-    message = f"The session goes on from photo {start}: {keep} verdicts kept, {total - keep} photos left."
-    return Recovered(session.attempt, CONTINUE, message, start, keep, 0, total - keep)
+    message = (
+        f"The session goes on from photo {start}: {keep} verdicts kept, {redo} put aside, {left} photos left."
+    )
+    return Recovered(session.attempt, request.option.value, message, start, keep, redo, left)
 
 
-def start_index(session: ProcessingSession) -> int:
-    """Give the lowest position without a verdict; the number of photos when none is left."""
-    unfinished = Batch.objects.unfinished().filter(session=session, kind=BatchKind.PHOTOS)
-    for batch in unfinished.order_by("number"):
-        missing = batch.missing()
-        if missing:
-            return missing[0].position
-    return session.found_count
+def _numbers(recovered: Recovered) -> dict[str, int]:
+    names = ("start_index", "keep", "redo", "left")
+    return {name: getattr(recovered, name) for name in names}

@@ -256,6 +256,14 @@ class Batch(models.Model):
         """Queue the batch again under a new fencing number, so that its holder can write nothing more."""
         self._step("bury", worker=None, lease=F("lease") + 1)
 
+    def requeue(self, *, is_done: bool) -> None:
+        """Set, unsaved, what a recovery makes of it: under a new fencing number, queued unless nothing is left.
+
+        The caller has locked the session and fenced its batches, so no state is left that a guard could name.
+        """
+        self.status = BatchStatus.DONE if is_done else BatchStatus.QUEUED
+        self.worker, self.lease = None, self.lease + 1
+
     def keep_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write how far a scan is, or raise LeaseLost. test: test_scan_writes_nothing_when_its_lease_is_lost."""
         sequence = self.sequence + 1

@@ -211,6 +211,15 @@ class ProcessingSession(models.Model):
             locked.advance()
         self.refresh_from_db()
 
+    def rewind(self) -> None:
+        """Go back to analyzing: photos have lost their verdicts, or the comparison is to be made again."""
+        self._step("rewind", ended_at=None)
+
+    def roll_back(self, by: str, why: str) -> None:
+        """Stop after an undo, under a new attempt number, until a person lets it go on; under the lock."""
+        self._step("roll_back", hold_by=by, hold_why=why, attempt=F("attempt") + 1)
+        self.advance_locked()
+
     def advance(self) -> None:
         """Move the stage as far as the batches allow. Level-triggered: anyone may ask, any number of times."""
         if not self._is_ripe():
@@ -229,8 +238,10 @@ class ProcessingSession(models.Model):
         if self._may("finish_scan") and self._is_ripe():
             self._step("finish_scan", total=F("found_count"))
         if self._may("begin_compare") and self._is_ripe():
-            number = Batch.objects.filter(session=self).count()
-            Batch.objects.create(session=self, number=number, kind=BatchKind.COMPARE)
+            batches = Batch.objects.filter(session=self)
+            # A recovery has queued the one of an earlier comparison again.
+            if not batches.filter(kind=BatchKind.COMPARE).exists():
+                Batch.objects.create(session=self, number=batches.count(), kind=BatchKind.COMPARE)
             self._step("begin_compare")
 
     def _may(self, step: str) -> bool:

@@ -1,0 +1,213 @@
+"""The ways back: what each would keep, redo and leave to do, how sure we are of it, and what speaks against it.
+
+The numbers come from the same selection of rows that `resume` puts aside (guarantee 6).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.db import connection
+from django.db.models import Min, Q
+
+from processing.models import Batch, ImageResult, ProcessingSession
+from processing.models.result import ResultQuerySet
+from processing.sources import SourceGone
+from processing.states import BatchKind, Stage, Status
+from recovery.changes import SourceLook, look_at_source
+from recovery.confidence import Part, confidence_of, parts_of
+from recovery.models import Checkpoint
+
+PAGE_ROWS = 500
+# SQLite puts a million rows aside in about 3 s, and takes them back in about 7 s, while all other writers wait.
+SQLITE_ASIDE_MAX = 6_000_000
+
+
+class RecoveryOption(StrEnum):
+    """A way back."""
+
+    CONTINUE = "continue"
+    RESTART_BATCH = "restart_batch"
+    FRESH_START = "fresh_start"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The live rows that a way back puts aside: those of a condition, and those whose files are not the same."""
+
+    session: ProcessingSession
+    option: RecoveryOption
+    condition: Q
+    stale: Sequence[int]
+
+    def parts(self) -> Iterator[ResultQuerySet]:
+        """Give the rows in disjoint parts, when each is put aside before the next is asked for or none is."""
+        live = ImageResult.objects.live().filter(session=self.session)
+        yield live.filter(self.condition)
+        for start in range(0, len(self.stale), PAGE_ROWS):
+            yield live.filter(~self.condition, pk__in=self.stale[start : start + PAGE_ROWS])
+
+    def measure(self) -> tuple[int, int | None]:
+        """Count the rows and find the lowest position among them."""
+        count, lows = 0, []
+        for part in self.parts():
+            count += part.count()
+            low = part.aggregate(low=Min("position"))["low"]
+            lows += [] if low is None else [low]
+        return count, min(lows, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One way back as it is shown; `attempt` is the state shown."""
+
+    session: str
+    option: str
+    checkpoint: str | None
+    keep: int
+    redo: int
+    left: int
+    start_index: int
+    seconds: float | None
+    confidence: float
+    confidence_parts: tuple[Part, ...]
+    risks: tuple[str, ...]
+    needs_confirmation: bool
+    available: bool
+    attempt: int
+
+    def published(self) -> dict[str, Any]:
+        """Give the published option."""
+        return asdict(self) | {
+            "confidence_parts": [asdict(part) for part in self.confidence_parts],
+            "risks": list(self.risks),
+        }
+
+
+def select(
+    session: ProcessingSession, option: RecoveryOption, look: SourceLook, checkpoint: Checkpoint | None = None
+) -> Selection:
+    """Say which live rows a way back puts aside."""
+    return Selection(session, option, _condition(session, option, checkpoint), look.stale)
+
+
+def _condition(session: ProcessingSession, option: RecoveryOption, checkpoint: Checkpoint | None) -> Q:
+    if checkpoint is not None:
+        return Q(pk__gt=checkpoint.last_result or 0)
+    if option == RecoveryOption.FRESH_START:
+        return Q(pk__gt=0)
+    if option == RecoveryOption.RESTART_BATCH:
+        unfinished = Batch.objects.unfinished().filter(session=session, kind=BatchKind.PHOTOS)
+        return Q(batch__in=unfinished.order_by().values("pk"))
+    return Q(pk__in=[])
+
+
+def start_index(session: ProcessingSession) -> int:
+    """Give the lowest position without a verdict; the number of photos when none is left."""
+    unfinished = Batch.objects.unfinished().filter(session=session, kind=BatchKind.PHOTOS)
+    for batch in unfinished.order_by("number"):
+        missing = batch.missing()
+        if missing:
+            return missing[0].position
+    return session.found_count
+
+
+def total_of(session: ProcessingSession) -> int:
+    """Give the number of photos; while the scan is not over, of those listed so far."""
+    return session.found_count if session.total is None else session.total
+
+
+def prepare_recovery_options(
+    session: ProcessingSession, checkpoint: Checkpoint | None = None
+) -> list[Option]:
+    """Build the three options; with a checkpoint, `continue` goes back to there."""
+    try:
+        look: SourceLook | None = look_at_source(session)
+        gone = ""
+    except SourceGone as error:
+        look, gone = None, str(error)
+    return [
+        _option(session, option, look, gone, checkpoint if option == RecoveryOption.CONTINUE else None)
+        for option in RecoveryOption
+    ]
+
+
+def _option(
+    session: ProcessingSession,
+    option: RecoveryOption,
+    look: SourceLook | None,
+    gone: str,
+    checkpoint: Checkpoint | None,
+) -> Option:
+    selection = select(session, option, look or SourceLook(), checkpoint)
+    redo, lowest = selection.measure()
+    keep = session.counts()["processed"] - redo
+    left = total_of(session) - keep
+    obstacle = gone or refusal(session, option, redo, checkpoint)
+    parts = parts_of(session, look, is_fresh=option == RecoveryOption.FRESH_START)
+    sealed = Checkpoint.objects.latest_intact(session)
+    used = checkpoint or (sealed if option == RecoveryOption.CONTINUE else None)
+    return Option(
+        session=str(session.pk),
+        option=option.value,
+        checkpoint=None if used is None else str(used.pk),
+        keep=keep,
+        redo=redo,
+        left=left,
+        start_index=min(start_index(session), total_of(session) if lowest is None else lowest),
+        seconds=_seconds(session, left),
+        confidence=confidence_of(parts),
+        confidence_parts=parts,
+        risks=tuple(_risks(session, option, look, redo, obstacle)),
+        needs_confirmation=option == RecoveryOption.FRESH_START,
+        available=not obstacle,
+        attempt=session.attempt,
+    )
+
+
+def refusal(
+    session: ProcessingSession, option: RecoveryOption, redo: int, checkpoint: Checkpoint | None = None
+) -> str:
+    """Say why a way back is closed; empty when it is open. Going back to a checkpoint is no plain `continue`."""
+    if session.status == Status.CANCELLED:
+        return "The session is cancelled."
+    if session.status == Status.COMPLETED and option == RecoveryOption.CONTINUE and checkpoint is None:
+        return "The session is completed: there is nothing to continue."
+    if session.status.value == session.stage and session.is_attended():
+        return "Workers are at it; pause it first."
+    if connection.vendor == "sqlite" and redo > SQLITE_ASIDE_MAX:
+        return f"Putting {redo} verdicts aside would block SQLite for too long; use PostgreSQL for such sessions."
+    return ""
+
+
+def _seconds(session: ProcessingSession, left: int) -> float | None:
+    """Estimate the time from the pace so far: from the first claim to the newest commit."""
+    rows = ImageResult.objects.live().filter(session=session)
+    newest = rows.order_by("-pk").values_list("created_at", flat=True).first()
+    processed = session.counts()["processed"]
+    if newest is None or session.started_at is None or not processed:
+        return None
+    worked_s = (newest - session.started_at).total_seconds()
+    return round(left * worked_s / processed, 1) if worked_s > 0 else None
+
+
+def _risks(
+    session: ProcessingSession, option: RecoveryOption, look: SourceLook | None, redo: int, obstacle: str
+) -> Iterator[str]:
+    if obstacle:
+        yield obstacle
+    if option == RecoveryOption.FRESH_START:
+        yield f"All {redo} verdicts are put aside; undoing the recovery brings them back."
+    yield from _source_risks(look or SourceLook())
+    if session.stage == Stage.SCANNING:
+        yield "The scan is not over: the numbers count the photos listed so far."
+
+
+def _source_risks(look: SourceLook) -> Iterator[str]:
+    if look.changed_count:
+        yield f"{look.changed_count} photos have changed since they were judged; they are analyzed again."
+    if look.gone_count:
+        yield f"{look.gone_count} photos are gone; they will be listed as unreadable."
+    if look.new_count:
+        yield f"{look.new_count} new photos are in the source; a new session takes them."

@@ -1,0 +1,152 @@
+"""Undoing recoveries: attempts form a stack, and an undo takes away the one named and all that stand on it."""
+
+from dataclasses import dataclass
+
+from django.db import connection
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from processing import keys
+from processing.models import ImageResult, ProcessingSession
+from processing.models.result import ResultQuerySet
+from processing.models.session import StepRefused
+from processing.states import Hold
+from processing.superseding import fence, revive, supersede
+from recovery import audit
+from recovery.models import Checkpoint, RecoveryAttempt
+from recovery.plans import start_index, total_of
+from recovery.resume import (
+    NotSafe,
+    Recovered,
+    recompute,
+    require_safe,
+    seal_after,
+    state_sum,
+    with_rows_that_stay,
+)
+
+ROWS_PER_READ = 2000
+# Taking a million rows back holds SQLite's one write lock for long: each is verified first.
+SQLITE_BACK_MAX = 500_000
+UNDO = "undo"
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """What an undo moves: rows made since the recovery go aside, rows put aside by it come back."""
+
+    session: ProcessingSession
+    number: int
+
+    def made_since(self) -> ResultQuerySet:
+        """Give the live rows that the undone attempts have made."""
+        return ImageResult.objects.live().filter(session=self.session, attempt__gte=self.number)
+
+    def put_aside(self) -> ResultQuerySet:
+        """Give the rows that the undone attempts have put aside."""
+        return ImageResult.objects.filter(
+            session=self.session, attempt__lt=self.number, superseded_by__gte=self.number
+        )
+
+
+def newest_attempt(session: ProcessingSession) -> RecoveryAttempt | None:
+    """Give the recovery that stands on top of the stack."""
+    return RecoveryAttempt.objects.filter(session=session, undone_at=None).order_by("-number").first()
+
+
+def preview_undo(session: ProcessingSession, number: int) -> dict[str, int]:
+    """Say what an undo would take back and put aside."""
+    undo = Undo(session, number)
+    back, aside = undo.put_aside().count(), undo.made_since().count()
+    keep = session.counts()["processed"] - aside + back
+    return {"back": back, "aside": aside, "keep": keep, "left": total_of(session) - keep}
+
+
+def rollback_recovery(session: ProcessingSession, number: int | None = None, *, by: str = "") -> Recovered:
+    """Undo a recovery, by default the newest, and all that stand on it: the session is as before it, paused.
+
+    Workers may be at it: they are fenced. Raises StepRefused when cancelled or when there is nothing to undo, and
+    NotSafe when a row that would come back is not what was written; then nothing has changed.
+    """
+    with audit.audited("rollback", actor=by, session=session.pk, details={"attempt": number}):
+        recovered = _carry_out(session, number, by)
+    session.refresh_from_db()
+    return recovered
+
+
+def _carry_out(session: ProcessingSession, number: int | None, by: str) -> Recovered:
+    locked = ProcessingSession.objects.lock(session.pk)
+    attempt = _named(locked, number)
+    undo = Undo(locked, attempt.number)
+    _refuse_too_many(locked, undo)
+    fence(locked)
+    require_safe(locked, _kept_in_part(undo))
+    _require_authentic(undo)
+    aside = supersede(undo.made_since(), attempt.number)
+    back = revive(undo.put_aside())
+    recompute(locked, aside.batch_ids | back.batch_ids)
+    _require_same(locked, attempt)
+    _mark_undone(locked, attempt.number, by)
+    locked.roll_back(by, f"Recovery {attempt.number} was undone.")
+    seal_after(locked, f"After undoing recovery {attempt.number}.")
+    return _undone(locked, attempt.number, aside.count)
+
+
+def _named(session: ProcessingSession, number: int | None) -> RecoveryAttempt:
+    if session.hold == Hold.CANCELLED:
+        raise StepRefused(session, "undo a recovery")
+    open_attempts = RecoveryAttempt.objects.filter(session=session, undone_at=None).order_by("-number")
+    attempt = (open_attempts if number is None else open_attempts.filter(number=number)).first()
+    if attempt is None:
+        what = "No recovery" if number is None else f"No recovery {number}"
+        raise StepRefused(session, "undo a recovery", f"{what} of it is in force.")
+    return attempt
+
+
+def _refuse_too_many(session: ProcessingSession, undo: Undo) -> None:
+    if connection.vendor != "sqlite":
+        return
+    count = undo.put_aside().count() + undo.made_since().count()
+    if count > SQLITE_BACK_MAX:
+        why = f"Moving {count} verdicts would block SQLite for too long; use PostgreSQL for such sessions."
+        raise StepRefused(session, "undo a recovery", why)
+
+
+def _kept_in_part(undo: Undo) -> set[int]:
+    """Give the batches that gain or lose rows and keep some."""
+    ids: set[int] = set()
+    for rows in (undo.made_since(), undo.put_aside()):
+        ids.update(rows.order_by().values_list("batch_id", flat=True).distinct())
+    return with_rows_that_stay(ids, Q(attempt__lt=undo.number))
+
+
+def _require_authentic(undo: Undo) -> None:
+    """Verify the rows that come back, before a digest is made of them."""
+    for row in undo.put_aside().order_by("pk").iterator(ROWS_PER_READ):
+        if not row.is_authentic():
+            raise NotSafe(undo.session, [f"The verdict on {row.path_text} that would come back was changed."])
+
+
+def _require_same(session: ProcessingSession, attempt: RecoveryAttempt) -> None:
+    """Prove that the verdicts are those of before the recovery; not possible once the keys were changed."""
+    before = bytes(attempt.aside_digest)
+    comparable = not before or keys.is_current(before)
+    if comparable and state_sum(session) != before:
+        raise NotSafe(
+            session, [f"The verdicts of before recovery {attempt.number} are not complete any more."]
+        )
+
+
+def _mark_undone(session: ProcessingSession, number: int, by: str) -> None:
+    undone = RecoveryAttempt.objects.filter(session=session, number__gte=number, undone_at=None)
+    undone.update(undone_at=Now(), undone_by=by)
+    checkpoints = Checkpoint.objects.filter(session=session)
+    checkpoints.filter(attempt__lt=number, voided_by__gte=number).update(voided_by=None)
+    checkpoints.filter(attempt__gte=number, voided_by=None).update(voided_by=number)
+
+
+def _undone(session: ProcessingSession, number: int, aside: int) -> Recovered:
+    keep = session.counts()["processed"]
+    left = total_of(session) - keep
+    message = f"Recovery {number} is undone: {keep} verdicts as before it, {left} photos left; the session is paused."
+    return Recovered(session.attempt, UNDO, message, start_index(session), keep, aside, left)
