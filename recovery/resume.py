@@ -25,7 +25,7 @@ class ConfirmationRequired(Exception):
     """A person has to say yes first."""
 
 
-class NotSafe(Exception):
+class NotSafe(audit.ActRefused):
     """What the recovery would build on is not what was written; nothing was changed."""
 
     def __init__(self, session: ProcessingSession, findings: Sequence[str]) -> None:

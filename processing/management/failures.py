@@ -6,7 +6,10 @@ from django.core.management.base import CommandError, SystemCheckError
 from django.db import DatabaseError, InterfaceError
 
 from processing.models import SessionNotFound, StepRefused
+from processing.sources import SourceGone
 from processing.states import Status
+from recovery.audit import ActRefused
+from recovery.resume import ConfirmationRequired, NotSafe
 
 EXIT_INTERRUPTED = 130
 # What a shell shows for a program that SIGPIPE ended: `git log | head` leaves the same.
@@ -111,7 +114,16 @@ class ReaderGone(Exception):
 
 
 # What the models and Django raise; a command that meets one of these needs no code for it.
-EXPECTED = (SessionNotFound, StepRefused, DatabaseError, InterfaceError, CommandError)
+EXPECTED = (
+    SessionNotFound,
+    StepRefused,
+    SourceGone,
+    ActRefused,
+    ConfirmationRequired,
+    DatabaseError,
+    InterfaceError,
+    CommandError,
+)
 
 
 def failure_of(error: Exception) -> CommandFailed:
@@ -123,11 +135,21 @@ def failure_of(error: Exception) -> CommandFailed:
     if isinstance(error, StepRefused):
         hint = HINTS.get(error.status, "").format(session=error.session.pk)
         return Refused(str(error), hint=hint, session=error.session.pk)
+    if isinstance(error, ActRefused | SourceGone | ConfirmationRequired):
+        return _recovery_failure(error)
     if isinstance(error, DatabaseError | InterfaceError):
         return DatabaseUnreachable(f"The database did not answer: {first_line(error)}", hint=DATABASE_HINT)
     if isinstance(error, SystemCheckError):
         return Misconfigured(str(error), hint="`manage.py check` says whether it is mended.")
     return CommandFailed(str(error))
+
+
+def _recovery_failure(error: Exception) -> CommandFailed:
+    if isinstance(error, NotSafe):
+        return IntegrityFailed(str(error), session=error.session.pk)
+    if isinstance(error, ConfirmationRequired):
+        return ConfirmationNeeded(str(error), hint="Add --yes to say yes.")
+    return Refused(str(error))
 
 
 def first_line(error: BaseException) -> str:

@@ -1,26 +1,43 @@
-"""`recover ID`: set an interrupted, failed, paused or waiting session going again."""
+"""`recover ID` or `--all-safe`: carry a way back out."""
 
 from argparse import ArgumentParser
-from dataclasses import asdict
 from typing import Any
 
-from processing.management.arguments import add_session, add_workers
+from processing.management.arguments import add_workers
 from processing.management.attendance import attend, new_parent
 from processing.management.base import StockproofCommand, acting_person
+from processing.management.failures import WrongUsage
+from processing.management.recoveries import checkpoint_named, option_text, published_recovery
 from processing.models import ProcessingSession
-from recovery.resume import CONTINUE, Recovered, execute_continue
+from recovery.automatic import recover_safe
+from recovery.models import Checkpoint
+from recovery.plans import Option, RecoveryOption, prepare_recovery_options
+from recovery.resume import execute_recovery
 
 
 class Command(StockproofCommand):
-    help = "Carry a recovery out. `continue` keeps every verdict and analyzes the photos that have none."
+    help = (
+        "Carry a recovery out: `continue` keeps every verdict, `restart_batch` analyzes the photos of open batches "
+        "again, `fresh_start` all of them. Every recovery can be undone with rollback_recovery."
+    )
     example = "recover latest --yes --wait"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        add_session(parser)
         parser.add_argument(
-            "--option", choices=[CONTINUE], default=CONTINUE, help="What to do; default: %(default)s."
+            "session", metavar="ID", nargs="?", help="Its id, a unique prefix of it, or latest."
         )
+        parser.add_argument(
+            "--all-safe", action="store_true", help="Continue every interrupted session that is surely safe."
+        )
+        parser.add_argument(
+            "--option",
+            choices=[option.value for option in RecoveryOption],
+            default=RecoveryOption.CONTINUE.value,
+            help="What to do; default: %(default)s.",
+        )
+        parser.add_argument("--checkpoint", metavar="ID", help="Go back to this checkpoint and continue.")
+        parser.add_argument("--dry-run", action="store_true", help="Say what it would do, and do nothing.")
         parser.add_argument("--yes", action="store_true", help="Do not ask.")
         parser.add_argument(
             "--wait", action="store_true", help="Go on to the session's end, with own workers."
@@ -28,35 +45,65 @@ class Command(StockproofCommand):
         add_workers(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        if bool(options["session"]) == options["all_safe"]:
+            raise WrongUsage("Name a session or give --all-safe, one of the two.")
+        if options["all_safe"]:
+            self._recover_all(options)
+            return
         session = self.session_named(options["session"])
+        checkpoint = checkpoint_named(options["checkpoint"]) if options["checkpoint"] else None
+        if checkpoint is not None and options["option"] != RecoveryOption.CONTINUE:
+            raise WrongUsage("--checkpoint goes with the option `continue` only.")
+        if options["dry_run"]:
+            self._show(session, options["option"], checkpoint)
+            return
+        self._recover(session, checkpoint, options)
+
+    def _recover(
+        self, session: ProcessingSession, checkpoint: Checkpoint | None, options: dict[str, Any]
+    ) -> None:
+        verb = options["option"].replace("_", " ").capitalize()
         self.confirm(
-            f"Continue session {session.pk} ({session.name}, {session.status.value})?", yes=options["yes"]
+            f"{verb}: session {session.pk} ({session.name}, {session.status.value})?", yes=options["yes"]
         )
         parent = new_parent(options["workers"]) if options["wait"] else None
-        register = None if parent is None else parent.register
-        recovered = execute_continue(session, by=acting_person(), register=register)
-        self._say_recovered(session, recovered)
+        recovered = execute_recovery(
+            session,
+            options["option"],
+            user_confirmed=True,
+            by=acting_person(),
+            checkpoint=checkpoint,
+            register=None if parent is None else parent.register,
+        )
+        if self.wants_json:
+            self.emit("recovery", published_recovery(session, recovered))
+        else:
+            self.say(recovered.message)
         if parent is not None:
             attend(self, session, parent)
 
-    def _say_recovered(self, session: ProcessingSession, recovered: Recovered) -> None:
+    def _show(self, session: ProcessingSession, name: str, checkpoint: Checkpoint | None) -> None:
+        for option in prepare_recovery_options(session, checkpoint):
+            if option.option == name:
+                self._tell(option)
+
+    def _tell(self, option: Option) -> None:
         if self.wants_json:
-            self.emit("recovery", published(session, recovered))
+            self.emit("option", option.published())
         else:
-            self.say(recovered.message)
+            self.say(option_text(option))
 
-
-def published(session: ProcessingSession, recovered: Recovered) -> dict[str, Any]:
-    """Give the published recovery."""
-    facts = asdict(recovered)
-    return {
-        "session": str(session.pk),
-        "attempt": facts["attempt"],
-        "option": facts["option"],
-        "success": True,
-        "message": facts["message"],
-        "start_index": facts["start_index"],
-        "keep": facts["keep"],
-        "redo": facts["redo"],
-        "left": facts["left"],
-    }
+    def _recover_all(self, options: dict[str, Any]) -> None:
+        if options["wait"] or options["checkpoint"] or options["option"] != RecoveryOption.CONTINUE:
+            raise WrongUsage(
+                "--all-safe continues sessions for the workers of `serve` or `workers`; it takes no other option."
+            )
+        self.confirm("Continue every interrupted session that is surely safe?", yes=options["yes"])
+        done = recover_safe(by=acting_person())
+        for session, recovered in done:
+            if self.wants_json:
+                self.emit("recovery", published_recovery(session, recovered))
+            else:
+                self.say(f"{session.pk}: {recovered.message}")
+        if not done:
+            self.note("No interrupted session is surely safe. `detect_crashes` lists what was interrupted.")

@@ -1,0 +1,55 @@
+"""Recoveries as commands print them."""
+
+from typing import Any
+from uuid import UUID
+
+from processing.management.failures import NotFound
+from processing.models import ProcessingSession
+from recovery.models import Checkpoint
+from recovery.plans import Option
+from recovery.resume import Recovered
+
+PREFIX_LENGTH_MIN = 4
+
+
+def published_recovery(session: ProcessingSession, recovered: Recovered) -> dict[str, Any]:
+    """Give the published recovery or rollback."""
+    return {
+        "session": str(session.pk),
+        "attempt": recovered.attempt,
+        "option": recovered.option,
+        "success": recovered.success,
+        "message": recovered.message,
+        "start_index": recovered.start_index,
+        "keep": recovered.keep,
+        "redo": recovered.redo,
+        "left": recovered.left,
+    }
+
+
+def option_text(option: Option) -> str:
+    """Say one way back in a paragraph."""
+    time_text = "an unknown time" if option.seconds is None else f"about {option.seconds:.0f} s"
+    lines = [
+        f"{option.option}: keeps {option.keep} verdicts, makes {option.redo} anew, leaves {option.left} photos "
+        f"from photo {option.start_index} on, {time_text}; confidence {option.confidence:.0%}"
+        + ("" if option.available else " (not available)")
+    ]
+    lines += [f"  {part.name}: {part.text}" for part in option.confidence_parts if part.score < 1]
+    return "\n".join(lines + [f"  risk: {risk}" for risk in option.risks])
+
+
+def checkpoint_named(name: str) -> Checkpoint:
+    """Find the checkpoint that a person means, by its id or a unique prefix of it. Raises NotFound."""
+    digits = name.replace("-", "").lower()
+    shown = name if len(name) <= 36 else f"{name[:36]}…"
+    if not PREFIX_LENGTH_MIN <= len(digits) <= 32 or set(digits) - set("0123456789abcdef"):
+        raise NotFound(
+            f"{shown!r} is not a checkpoint's id.", hint="`checkpoints ID` lists those of a session."
+        )
+    span = (UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f")))
+    found = list(Checkpoint.objects.filter(pk__range=span).order_by("pk")[:2])
+    if len(found) != 1:
+        many = "More than one checkpoint begins" if found else "No checkpoint begins"
+        raise NotFound(f"{many} with {shown!r}.", hint="`checkpoints ID` lists those of a session.")
+    return found[0]
