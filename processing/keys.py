@@ -47,13 +47,22 @@ def secret_named(key_id: bytes) -> str | None:
 
 def sign(purpose: str, *parts: bytes) -> bytes:
     """Make the tag of some parts in this order. Each part's length counts, so no two lists look alike."""
-    secret = current_secret()
+    return sign_with(current_secret(), purpose, *parts)
+
+
+def sign_with(secret: str, purpose: str, *parts: bytes) -> bytes:
+    """Make a tag with a secret of one's choice: to compute again what an older key has signed."""
     return id_of(secret) + _mac(secret, purpose, parts)
+
+
+def secret_of(tag: Stored) -> str | None:
+    """Find the secret that a tag was made with; None when it is not among the configured ones."""
+    return secret_named(bytes(tag[:KEY_ID_BYTES]))
 
 
 def holds(tag: Stored, purpose: str, *parts: bytes) -> bool:
     """Say whether a tag was made of just these parts with one of the configured keys."""
-    secret = secret_named(bytes(tag[:KEY_ID_BYTES]))
+    secret = secret_of(tag)
     return secret is not None and hmac.compare_digest(bytes(tag[KEY_ID_BYTES:]), _mac(secret, purpose, parts))
 
 
