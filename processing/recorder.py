@@ -61,11 +61,11 @@ class FlightRecorder:
     def __init__(self) -> None:
         self.token = secrets.token_hex(16)
         folder().mkdir(parents=True, exist_ok=True)
-        self.descriptor = os.open(
+        self._descriptor = os.open(
             path_of(self.token), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
         )
-        fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.lseek(self.descriptor, RECORD_BYTES, os.SEEK_SET)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.lseek(self._descriptor, RECORD_BYTES, os.SEEK_SET)
         self.flight: dict[str, Any] = {}
         # A signal's handler notes too, maybe in the middle of a note of the same thread.
         self._lock = threading.RLock()
@@ -74,8 +74,15 @@ class FlightRecorder:
 
     def catch_faults(self) -> None:
         """Let Python write behind the record where it stood when SIGSEGV, SIGBUS, SIGABRT or their like end it."""
-        faulthandler.enable(file=self.descriptor)
+        faulthandler.enable(file=self._descriptor)
         FlightRecorder._catches_faults = self.token
+
+    def end_when_late(self, limit_s: float) -> None:
+        """Let Python end this process after so long, and write behind the record where it stood.
+
+        It needs no lock of the interpreter, which a decoder may never give back. `faulthandler` can call it off.
+        """
+        faulthandler.dump_traceback_later(limit_s, exit=True, file=self._descriptor)
 
     def note(self, **facts: Any) -> None:
         """Write down some facts; those not named stay. After `close` nothing is written any more.
@@ -87,9 +94,9 @@ class FlightRecorder:
             self.flight.update(facts)
             self._notes_count += 1
             written = 0
-            while self.descriptor >= 0 and written != self._notes_count:
+            while self._descriptor >= 0 and written != self._notes_count:
                 written = self._notes_count
-                os.pwrite(self.descriptor, self._record().ljust(RECORD_BYTES), 0)
+                os.pwrite(self._descriptor, self._record().ljust(RECORD_BYTES), 0)
 
     def note_error(self, error: BaseException, *, is_fatal: bool = False, **facts: Any) -> None:
         """Write down an error that stands: it may be overcome, or be what ends this process."""
@@ -116,7 +123,7 @@ class FlightRecorder:
         """Take the file away: this process ends cleanly."""
         with self._lock:
             path_of(self.token).unlink(missing_ok=True)
-            descriptor, self.descriptor = self.descriptor, -1
+            descriptor, self._descriptor = self._descriptor, -1
             if FlightRecorder._catches_faults == self.token:
                 faulthandler.disable()
             os.close(descriptor)

@@ -177,9 +177,7 @@ class Presence:
         self._limit_s = limit_s
         # A decoder that never gives the interpreter back stops our watchdog thread too, but not this one.
         # test: test_poison_photos_are_set_aside_and_all_others_judged.
-        # It writes behind the record, where the cause of the death is looked for.
-        file = self.recorder.descriptor
-        faulthandler.dump_traceback_later(NATIVE_LIMIT_FACTOR * limit_s, exit=True, file=file)
+        self.recorder.end_when_late(NATIVE_LIMIT_FACTOR * limit_s)
 
     def land(self, **facts: Any) -> None:
         """Note that nothing is in flight."""
