@@ -29,11 +29,18 @@ STUCK_DEATHS_MAX = 3
 
 @dataclass(frozen=True, slots=True)
 class Burial:
-    """What was found at a death; the evidence of a Crash."""
+    """What was found at a death; the evidence of a Crash.
+
+    flight: what was in the air, be it a parent's worker's; own: the last words of the process itself; dump: what
+    Python wrote when a signal ended it; workers_count: how many died with it.
+    """
 
     worker: Worker
     exit_code: int | None
     flight: Flight
+    own: Flight
+    dump: str
+    workers_count: int
     interrupted: tuple[UUID, ...]
     touched: tuple[UUID, ...]
     discarded: Mapping[UUID, int]
@@ -77,6 +84,9 @@ def _take_stock(dead: list[Worker], exit_code: int | None, seal: Seal) -> Burial
         worker=worker,
         exit_code=exit_code,
         flight=_busiest(flights),
+        own=flights[0],
+        dump=recorder.read_dump(worker.token),
+        workers_count=len(dead) - 1,
         interrupted=(),
         touched=tuple(sorted({one.lane_session_id for one in dead if one.lane_session_id is not None})),
         discarded=discarded,

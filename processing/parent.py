@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import connection
@@ -15,11 +16,17 @@ from django.db import connection
 from processing import queue
 from processing.models import ProcessingSession, StepRefused, Worker
 from processing.sweep import offered_by, sweep
-from processing.worker import DATABASE_ERRORS, Presence
+from processing.worker import DATABASE_ERRORS, ENDING, Presence
+
+if TYPE_CHECKING:
+    from processing.recorder import FlightRecorder
 
 logger = logging.getLogger(__name__)
 
 TICK_S = 0.25
+# Looked so often, and given a second's grace, a dead worker is buried within 2 s though its cluster died with it.
+# test: test_killed_worker_is_noticed_within_2_seconds*.
+LOOK_S = 0.4
 RESTART_WAIT_S_MAX = 10.0
 RESTARTS_MAX = 5
 # How long killed workers may take to be gone.
@@ -93,6 +100,7 @@ class Parent:
         self._look = look
         self._queue_name = queue_name
         self.presence: Presence
+        self._recorder: FlightRecorder | None = None
         self.signal_count = 0
         self.last_signal = 0
         self.is_broken = False
@@ -111,6 +119,9 @@ class Parent:
         presence = Presence()
         row = presence.register(serves=session)
         self.presence = presence
+        self._recorder = presence.recorder
+        if self.signal_count:
+            presence.recorder.note(stop_signal=self.last_signal)
         if session is not None:
             self._queue_name = queue.private_queue(row.token)
         return row
@@ -134,6 +145,8 @@ class Parent:
     def _note_signal(self, signum: int, _frame: object) -> None:
         self.signal_count += 1
         self.last_signal = signum
+        if self._recorder is not None:
+            self._recorder.note(stop_signal=signum)
 
     def _work(self, is_over: Callable[[], bool], on_stop: Callable[[], None]) -> None:
         next_sweep = 0.0
@@ -147,6 +160,9 @@ class Parent:
             except DATABASE_ERRORS as error:
                 connection.close()
                 logger.warning("database not reachable, waiting", extra={"error": str(error)})
+                self.presence.recorder.note_error(error)
+            else:
+                self.presence.recorder.note_overcome()
             time.sleep(TICK_S)
         if self.signal_count:
             on_stop()
@@ -170,7 +186,7 @@ class Parent:
     def _begin(self, row: Worker) -> None:
         arguments = [row.token, self._queue_name, str(self._workers), str(os.getpid())]
         self._cluster = Child(["-m", "processing.cluster", *arguments])
-        self.presence.start_beating(lambda: self._look(row))
+        self.presence.start_beating(lambda: self._look(row), look_s=LOOK_S)
 
     def _break_crash_loop(self) -> None:
         """Fail what this parent serves when its workers die again and again without progress (design §3)."""
@@ -208,6 +224,7 @@ class Parent:
             self._bury_killed()
         except DATABASE_ERRORS as error:
             logger.warning("clean end not recorded", extra={"error": str(error)})
+            self.presence.recorder.note_error(error, phase=ENDING)
 
     def _bury_killed(self) -> None:
         """Bury the workers that an abort has killed, as they die: nobody else may come by for a long time.

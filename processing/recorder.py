@@ -1,21 +1,28 @@
 """The flight recorder: a small locked file that outlives its process and says what it was doing.
 
 The kernel releases the lock however the process ends, so a free lock proves death on the same host;
-a frozen process keeps it. The file is written by pwrite, so its last words survive SIGKILL.
+a frozen process keeps it. The file is written by pwrite, so its last words survive SIGKILL. Behind the
+record Python itself writes where each thread stood when a signal like SIGSEGV ended it.
 """
 
+import faulthandler
 import fcntl
 import json
 import os
 import secrets
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 
+from processing.last_words import facts_of
+
 RECORD_BYTES = 4096
-POSITIONS_MAX = 100
+DUMP_BYTES_MAX = 64 * 1024
+# What a record may hold of its longest facts, the first try first: the words before the numbers.
+CUTS = ((4000, 1000), (300, 100), (100, 50), (100, 10), (20, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,9 @@ class Flight:
     alone: bool = False
     uncommitted: tuple[int, ...] = ()
     last_error: str = ""
+    error: dict[str, Any] = field(default_factory=dict)
+    stop_signal: int | None = None
+    vitals: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -46,6 +56,8 @@ def path_of(token: str) -> Path:
 class FlightRecorder:
     """The recorder of this process. Opening it locks it; only the end of the process unlocks it."""
 
+    _catches_faults: ClassVar[str] = ""
+
     def __init__(self) -> None:
         self.token = secrets.token_hex(16)
         folder().mkdir(parents=True, exist_ok=True)
@@ -53,24 +65,74 @@ class FlightRecorder:
             path_of(self.token), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
         )
         fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.lseek(self._descriptor, RECORD_BYTES, os.SEEK_SET)
         self.flight: dict[str, Any] = {}
+        # A signal's handler notes too, maybe in the middle of a note of the same thread.
+        self._lock = threading.RLock()
+        self._notes_count = 0
         self.note(phase="idle")
 
+    def catch_faults(self) -> None:
+        """Let Python write behind the record where it stood when SIGSEGV, SIGBUS, SIGABRT or their like end it."""
+        faulthandler.enable(file=self._descriptor)
+        FlightRecorder._catches_faults = self.token
+
+    def end_when_late(self, limit_s: float) -> None:
+        """Let Python end this process after so long, and write behind the record where it stood.
+
+        It needs no lock of the interpreter, which a decoder may never give back. `faulthandler` can call it off.
+        """
+        faulthandler.dump_traceback_later(limit_s, exit=True, file=self._descriptor)
+
     def note(self, **facts: Any) -> None:
-        """Write down some facts; those not named stay. Cut to the record's size, the longest text first."""
-        self.flight.update(facts)
-        record = json.dumps(self.flight, ensure_ascii=True).encode("ascii")
-        if len(record) > RECORD_BYTES:
-            self.flight.update(photo=str(self.flight.get("photo", ""))[:200], last_error="")
-            for name in ("positions", "uncommitted"):
-                self.flight[name] = list(self.flight.get(name, []))[:POSITIONS_MAX]
-            record = json.dumps(self.flight, ensure_ascii=True).encode("ascii")
-        os.pwrite(self._descriptor, record[:RECORD_BYTES].ljust(RECORD_BYTES), 0)
+        """Write down some facts; those not named stay. After `close` nothing is written any more.
+
+        What is written last is what was noted last, whoever interrupts whom.
+        test: test_note_of_a_signal_stands_when_it_interrupts_another_note.
+        """
+        with self._lock:
+            self.flight.update(facts)
+            self._notes_count += 1
+            written = 0
+            while self._descriptor >= 0 and written != self._notes_count:
+                written = self._notes_count
+                os.pwrite(self._descriptor, self._record().ljust(RECORD_BYTES), 0)
+
+    def note_error(self, error: BaseException, *, is_fatal: bool = False, **facts: Any) -> None:
+        """Write down an error that stands: it may be overcome, or be what ends this process."""
+        text = str(error) or type(error).__name__
+        self.note(last_error=text, error=facts_of(error) | {"stands": True, "fatal": is_fatal}, **facts)
+
+    def note_overcome(self) -> None:
+        """Write down that the last error no longer stands; does nothing when none does."""
+        error = self.flight.get("error", {})
+        if error.get("stands"):
+            self.note(error=error | {"stands": False})
+
+    def _record(self) -> bytes:
+        """Give what is known as JSON, the longest facts cut until it fits."""
+        record = b""
+        for letters_max, numbers_max in CUTS:
+            cut = {name: _cut(value, letters_max, numbers_max) for name, value in self.flight.items()}
+            record = json.dumps(cut, ensure_ascii=True).encode("ascii")
+            if len(record) <= RECORD_BYTES:
+                break
+        return record[:RECORD_BYTES]
 
     def close(self) -> None:
         """Take the file away: this process ends cleanly."""
-        path_of(self.token).unlink(missing_ok=True)
-        os.close(self._descriptor)
+        with self._lock:
+            path_of(self.token).unlink(missing_ok=True)
+            descriptor, self._descriptor = self._descriptor, -1
+            if FlightRecorder._catches_faults == self.token:
+                faulthandler.disable()
+            os.close(descriptor)
+
+
+def _cut(value: Any, letters_max: int, numbers_max: int) -> Any:
+    if isinstance(value, str):
+        return value[:letters_max]
+    return list(value)[:numbers_max] if isinstance(value, list | tuple) else value
 
 
 def lock_is_free(token: str) -> bool | None:
@@ -91,13 +153,24 @@ def lock_is_free(token: str) -> bool | None:
 def read_flight(token: str) -> Flight:
     """Read the last words of a process; an empty Flight when there are none that can be read."""
     try:
-        facts = json.loads(path_of(token).read_bytes())
+        with path_of(token).open("rb") as file:
+            facts = json.loads(file.read(RECORD_BYTES))
     except (FileNotFoundError, ValueError):
         return Flight()
     known = {name: facts.pop(name) for name in list(facts) if name in Flight.__dataclass_fields__}
     for name in ("positions", "uncommitted"):
         known[name] = tuple(known.get(name, ()))
     return Flight(**known, extra=facts)
+
+
+def read_dump(token: str) -> str:
+    """Read what Python wrote when a signal ended a process, its first line the cause; empty when there is nothing."""
+    try:
+        with path_of(token).open("rb") as file:
+            file.seek(RECORD_BYTES)
+            return file.read(DUMP_BYTES_MAX).decode("utf-8", "replace").strip()
+    except FileNotFoundError:
+        return ""
 
 
 def remove(token: str) -> None:

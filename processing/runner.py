@@ -19,11 +19,10 @@ from processing.scan import run_scan
 from processing.similarity import run_compare
 from processing.sources import Folder, SourceGone, path_text
 from processing.states import BatchKind
-from processing.worker import DATABASE_ERRORS, Presence
+from processing.worker import DATABASE_ERRORS, OUT_OF_MEMORY_EXIT, Presence
 
 logger = logging.getLogger(__name__)
 
-OUT_OF_MEMORY_EXIT = 86
 SOURCE_TRIES_MAX = 5
 WAIT_S_MAX = 10.0
 
@@ -206,7 +205,8 @@ class PhotoRun:
         )
         try:
             self.chunk += self._measure(group)
-        except MemoryError:
+        except MemoryError as error:
+            self.work.presence.recorder.note_error(error)
             self._make_room(group, alone=alone)
             return
         finally:
@@ -253,12 +253,16 @@ class PhotoRun:
         """Read one photo; an error of the environment is tried again, and never becomes a verdict."""
         for attempt in range(SOURCE_TRIES_MAX):
             try:
-                return read_photo(self.folder, photo)
+                reading = read_photo(self.folder, photo)
             except OSError as error:
-                self.work.presence.recorder.note(last_error=str(error))
+                self.work.presence.recorder.note_error(error)
                 if attempt + 1 == SOURCE_TRIES_MAX or not self.work.may_go_on():
                     raise SourceGone(_cannot_be_read(photo, error)) from error
                 time.sleep(min(0.2 * 2**attempt, WAIT_S_MAX))
+            else:
+                if attempt:
+                    self.work.presence.recorder.note_overcome()
+                return reading
         raise RuntimeError("SOURCE_TRIES_MAX must be at least 1.")
 
     def _make_room(self, group: Sequence[Photo], *, alone: bool) -> None:
@@ -272,6 +276,7 @@ class PhotoRun:
         self.pipeline.set_batch_size(len(group) // 2)
         for half in _groups(group, len(group) // 2):
             self._analyze(half, alone=alone)
+        self.work.presence.recorder.note_overcome()
 
     def _tell_pace(self, group: Sequence[Photo]) -> None:
         elapsed_s = time.monotonic() - self.begun
@@ -317,10 +322,12 @@ def commit_surely(batch: Batch, chunk: list[ImageResult], work: Slice) -> None:
             if work.presence.wants_to_stop:
                 raise
             logger.warning("commit failed, waiting", extra={"error": str(error), "wait_s": wait_s})
-            work.presence.recorder.note(phase="waiting for the database", last_error=str(error))
+            work.presence.recorder.note_error(error, phase="waiting for the database")
             time.sleep(wait_s)
             wait_s = min(wait_s * 2, WAIT_S_MAX)
         else:
+            if unsure:
+                work.presence.recorder.note_overcome()
             return
 
 

@@ -55,12 +55,20 @@ def labor(parent_id: int, queue_name: str, workers: int) -> None:
     draining = threading.Event()
     # Before the row exists, so that a polite stop never looks like a death.
     # test: test_polite_stop_is_no_crash_when_it_meets_a_worker_that_starts.
-    signal.signal(signal.SIGTERM, lambda _signum, _frame: draining.set())
+    signal.signal(signal.SIGTERM, partial(_on_stop, draining))
     while not draining.is_set():
         _presence = patiently(partial(_come_alive, parent_id, draining), draining.is_set)
         if _presence is None:
             return
-        _live(_presence, queue_name)
+        with _presence.last_words():
+            _live(_presence, queue_name)
+
+
+def _on_stop(draining: threading.Event, signum: int, _frame: object) -> None:
+    """Stop at the next photo, and write down that somebody asked for it, should this process not get that far."""
+    draining.set()
+    if _presence is not None:
+        _presence.recorder.note(stop_signal=signum)
 
 
 def _live(presence: Presence, queue_name: str) -> None:
@@ -97,9 +105,11 @@ def run_lane(session_id: str, lane: int) -> None:
         logger.warning("call for an unknown session dropped", extra={"session": session_id})
     except DATABASE_ERRORS as error:
         logger.warning("lane ended without the database", extra={"session": session_id, "error": str(error)})
+        _presence.recorder.note_error(error)
         _leave_when_possible(_presence)
     except Exception as error:
         logger.exception("lane failed", extra={"session": session_id, "lane": lane})
+        _presence.recorder.note_error(error)
         _fail_held(_presence, error)
 
 
@@ -108,6 +118,8 @@ def _leave_when_possible(presence: Presence) -> None:
     connection.close()
     patiently(lambda: Batch.objects.release_held_by(presence.row), lambda: presence.wants_to_stop)
     patiently(lambda: presence.row.enter_lane(None), lambda: presence.wants_to_stop)
+    if not presence.wants_to_stop:
+        presence.recorder.note_overcome()
 
 
 def _offer_next(session_id: UUID) -> None:
@@ -126,6 +138,7 @@ def _fail_held(presence: Presence, error: Exception) -> None:
             batch.fail(f"{type(error).__name__}: {error}")
         except StepRefused:
             batch.release()
+    presence.recorder.note_overcome()
 
 
 def on_worker_death(parent_id: int, pid: int, exit_code: int | None) -> bool:

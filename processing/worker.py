@@ -6,7 +6,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,14 +17,19 @@ from django.db import InterfaceError, OperationalError, connection
 from processing import recorder
 from processing.models import Batch, ProcessingSession, Worker
 from processing.recorder import FlightRecorder
+from processing.vitals import read_vitals
 
 logger = logging.getLogger(__name__)
 
 DATABASE_ERRORS = (OperationalError, InterfaceError)
 DEATH_GRACE_S = 1.0
 SILENT_BEATS = 3
+# How a process of ours ends when it gives up by itself.
+OUT_OF_MEMORY_EXIT = 86
 PHOTO_TIMEOUT_EXIT = 87
 WATCHDOG_TICK_S = 0.25
+# The phase of a process that ends in order; when it can be read after a death, the database did not answer.
+ENDING = "ending"
 # The interpreter's own watchdog needs no lock of ours; it counts a freeze too, so it is given more time.
 NATIVE_LIMIT_FACTOR = 2
 DATABASE_WAIT_S = 0.25
@@ -88,6 +94,7 @@ class Presence:
         self, *, parent: Worker | None = None, serves: ProcessingSession | None = None, device: str = ""
     ) -> Worker:
         """Add the row that says that this process lives; without one the recorder is nobody's, so it goes too."""
+        self._take_vitals()
         try:
             self.worker = Worker.objects.create(
                 token=self.recorder.token,
@@ -97,10 +104,12 @@ class Presence:
                 parent=parent,
                 serves=serves,
                 device=device,
+                telemetry=self.telemetry,
             )
         except DATABASE_ERRORS:
             self.recorder.close()
             raise
+        self.recorder.catch_faults()
         return self.worker
 
     @property
@@ -117,24 +126,54 @@ class Presence:
 
     def beat(self) -> None:
         """Tell the database that this process lives, and what it does."""
-        self.telemetry["rss_bytes"] = rss_bytes()
+        self._take_vitals()
         if not self.row.keep_alive(self.telemetry):
             self.buried.set()
 
-    def start_beating(self, look: Callable[[], None]) -> None:
-        """Beat, and look after the others, from a thread of its own until the end."""
-        threading.Thread(target=self._beat_until_over, args=(look,), daemon=True, name="heartbeat").start()
+    def _take_vitals(self) -> None:
+        """Note what the machine says now, in the recorder too: only what changes after it can have to do with a death.
+
+        Were it noted at the start alone, one worker killed for want of memory would explain every later death.
+        """
+        self.telemetry.update(rss_bytes=rss_bytes(), vitals=read_vitals().as_facts())
+        self.recorder.note(rss_bytes=self.telemetry["rss_bytes"], vitals=self.telemetry["vitals"])
+
+    def start_beating(self, look: Callable[[], None], look_s: float | None = None) -> None:
+        """Beat, and look after the others, from a thread of its own until the end.
+
+        It looks every `look_s` seconds; None: at each beat.
+        """
+        beating = threading.Thread(target=self._beat_until_over, args=(look, look_s), daemon=True)
+        beating.name = "heartbeat"
+        beating.start()
         threading.Thread(target=self._watch_flight, daemon=True, name="photo-watchdog").start()
 
-    def _beat_until_over(self, look: Callable[[], None]) -> None:
-        while not self._over.wait(settings.HEARTBEAT_S):
+    def _beat_until_over(self, look: Callable[[], None], look_s: float | None) -> None:
+        beat_s = settings.HEARTBEAT_S
+        wait_s = look_s = look_s or beat_s
+        looks_per_beat = max(1, round(beat_s / look_s))
+        looks_count = 0
+        while not self._over.wait(wait_s):
+            looks_count += 1
+            wait_s = look_s
             try:
-                self.beat()
+                if looks_count % looks_per_beat == 0:
+                    self.beat()
                 look()
             except DATABASE_ERRORS as error:
                 connection.close()
                 logger.warning("heartbeat failed", extra={"error": str(error)})
+                wait_s = beat_s
         connection.close()
+
+    @contextmanager
+    def last_words(self) -> Iterator[None]:
+        """Write down the error that ends this process; it goes on its way."""
+        try:
+            yield
+        except Exception as error:
+            self.recorder.note_error(error, is_fatal=True)
+            raise
 
     def take_off(self, limit_s: float, **facts: Any) -> None:
         """Note what goes in flight, and how long it may stay there."""
@@ -143,7 +182,7 @@ class Presence:
         self._limit_s = limit_s
         # A decoder that never gives the interpreter back stops our watchdog thread too, but not this one.
         # test: test_poison_photos_are_set_aside_and_all_others_judged.
-        faulthandler.dump_traceback_later(NATIVE_LIMIT_FACTOR * limit_s, exit=True, file=2)
+        self.recorder.end_when_late(NATIVE_LIMIT_FACTOR * limit_s)
 
     def land(self, **facts: Any) -> None:
         """Note that nothing is in flight."""
@@ -175,6 +214,7 @@ class Presence:
         """
         self._over.set()
         faulthandler.cancel_dump_traceback_later()
+        self.recorder.note(phase=ENDING)
         Batch.objects.release_held_by(self.row)
         self.row.end()
         self.recorder.close()

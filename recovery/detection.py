@@ -13,7 +13,11 @@ from processing.progress import iso
 from processing.states import Status
 from processing.worker import Watch
 from recovery import checkpoints
+from recovery.classification import classify
+from recovery.evidence import THIS_MACHINE, Machine, read_evidence
 from recovery.models import Crash
+
+RECOVERABLE = (Status.INTERRUPTED, Status.FAILED, Status.PAUSED)
 
 _watch = Watch()
 
@@ -29,33 +33,26 @@ def bury(worker: Worker, exit_code: int | None = None) -> bool:
     return burial.bury(worker, on_crash=record_crash, seal=checkpoints.take, exit_code=exit_code)
 
 
-def record_crash(burial: Burial) -> None:
-    """Write down a death: a row for each session that it touched, or one of the process alone."""
+def record_crash(burial: Burial, machine: Machine = THIS_MACHINE) -> None:
+    """Judge a death and write it down: a row for each session that it touched, or one of the process alone.
+
+    The machine is asked inside the burial's transaction, since its recorder goes with it: some small files, 1 ms.
+    """
+    evidence = read_evidence(burial, machine)
+    verdict = classify(evidence)
     sessions: Sequence[UUID | None] = sorted({*burial.interrupted, *burial.touched})
     for session_id in sessions or [burial.worker.serves_id]:
         Crash.objects.create(
             session_id=session_id,
             worker=burial.worker,
-            evidence=_evidence(burial),
+            crash_type=verdict.crash_type,
+            probabilities=verdict.probabilities,
+            evidence=list(verdict.evidence),
+            facts=evidence.as_facts(),
             photo=burial.flight.photo,
             discarded_count=0 if session_id is None else burial.discarded.get(session_id, 0),
             interrupts=session_id in burial.interrupted,
         )
-
-
-def _evidence(burial: Burial) -> list[str]:
-    """Say what was seen; what could not be seen is said too."""
-    kind = "The parent process" if burial.with_parent else "A worker"
-    sentences = [f"{kind} {burial.worker.pid} on {burial.worker.host} ended without saying so."]
-    if burial.exit_code is None:
-        sentences.append("Nobody saw how it ended.")
-    elif burial.exit_code < 0:
-        sentences.append(f"It was ended by signal {-burial.exit_code}.")
-    else:
-        sentences.append(f"It ended itself with exit code {burial.exit_code}.")
-    if burial.flight.last_error:
-        sentences.append(f"Its last error was: {burial.flight.last_error}")
-    return sentences
 
 
 def crash_of(crash: Crash) -> dict[str, Any]:
@@ -74,7 +71,11 @@ def crash_of(crash: Crash) -> dict[str, Any]:
 
 
 def _can_recover(crash: Crash) -> bool:
-    return crash.session is not None and crash.session.status == Status.INTERRUPTED
+    """Say whether `recover` would mend what this crash has done; one that is closed has been mended.
+
+    A session that runs on was taken over, and needs nobody.
+    """
+    return crash.closed_at is None and crash.session is not None and crash.session.status in RECOVERABLE
 
 
 def last_crash_of(session: ProcessingSession) -> Crash | None:

@@ -16,6 +16,7 @@ from processing.models.batch import COUNTERS
 from processing.proof import prove
 from processing.runner import run_slice
 from processing.states import BatchKind, BatchStatus, Status
+from processing.worker import OUT_OF_MEMORY_EXIT
 from recovery.models import Checkpoint
 from tests.factories import make_worker
 from tests.scans import Killed, start_session
@@ -271,7 +272,7 @@ def test_process_ends_after_a_commit_when_memory_does_not_suffice_for_one_photo(
     monkeypatch.setattr(os, "_exit", end)
     at_each_read(monkeypatch, exhaust)
 
-    with worker_slice() as work, pytest.raises(Killed, match=str(runner.OUT_OF_MEMORY_EXIT)):
+    with worker_slice() as work, pytest.raises(Killed, match=str(OUT_OF_MEMORY_EXIT)):
         run_slice(session.pk, work)
 
     assert live_rows(session, "position") == [0]

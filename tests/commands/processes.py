@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from processing import recorder
 from processing.models import Worker
+from processing.worker import boot_id
 from tests.factories import make_worker
 
 
@@ -14,4 +15,5 @@ def make_dead(**columns: Any) -> Worker:
     token = uuid4().hex
     recorder.folder().mkdir(parents=True, exist_ok=True)
     recorder.path_of(token).write_bytes(b"{}")
-    return make_worker(token=token, host=socket.gethostname(), **columns)
+    defaults = {"host": socket.gethostname(), "boot_id": boot_id()}
+    return make_worker(token=token, **(defaults | columns))

@@ -56,6 +56,6 @@ def test_busy_worker_is_taken_over_when_killed(studio: Studio, undisturbed: str)
     session = assert_exact(studio, undisturbed)
     crash = Crash.objects.get()
     assert (crash.worker_id, crash.session_id, crash.interrupts) == (victim.pk, session.pk, False)
-    assert crash.evidence[1] == "It was ended by signal 9."
+    assert crash.evidence[1] == "It was ended by signal 9 (SIGKILL)."
     assert run.lines("summary")[0]["analysed_twice"] < 2 * session.checkpoint_interval
     assert ProcessingSession.objects.count() == 1

@@ -53,8 +53,8 @@ def test_look_interrupts_the_session_whose_last_parent_died_and_says_why() -> No
     assert (session.status, held.status, held.lease) == (Status.INTERRUPTED, "queued", 2)
     assert Worker.objects.living().count() == 0
     assert (crash.session, crash.worker, crash.interrupts) == (session, parent, True)
-    assert crash.evidence == [
-        f"The parent process {parent.pid} on {parent.host} ended without saying so.",
+    assert crash.evidence[:2] == [
+        f"The parent process {parent.pid} on {parent.host} ended without saying so, and 1 of its workers with it.",
         "Nobody saw how it ended.",
     ]
 
@@ -128,7 +128,14 @@ def test_crash_tells_the_last_error_the_photo_and_the_discarded_verdicts() -> No
 
     (crash,) = Crash.objects.order_by("pk")
     assert (crash.photo, crash.discarded_count) == ("a/2.jpg", 2)
-    assert crash.evidence[1:] == ["It was ended by signal 9.", "Its last error was: Input/output error"]
+    assert crash.evidence[1] == "It was ended by signal 9 (SIGKILL)."
+    assert "Its last error, which it had overcome, was: Input/output error" in crash.evidence
+    assert (crash.crash_type, crash.facts["last_error"], crash.facts["exit_code"]) == (
+        "unknown",
+        "Input/output error",
+        -9,
+    )
+    assert sum(crash.probabilities.values()) == pytest.approx(1)
 
 
 def as_json(flight: Flight) -> str:
@@ -151,6 +158,25 @@ def test_published_crash_has_its_keys_in_order() -> None:
         True,
     )
     assert published["detected_at"].endswith("Z")
+
+
+@pytest.mark.parametrize("step", ["fail", "pause"])
+def test_crash_of_a_held_session_can_be_recovered(step: str) -> None:
+    session = make_session()
+    {"fail": lambda: session.fail("The disk is full."), "pause": session.pause}[step]()
+
+    published = crash_of(make_crash(worker=make_worker(), session=session))
+
+    assert published["can_recover"] is True
+
+
+def test_crash_can_not_be_recovered_when_its_session_goes_on_or_it_is_closed() -> None:
+    running, latched = make_session(), make_session()
+    latched.latch()
+    taken_over = make_crash(worker=make_worker(), session=running)
+    closed = make_crash(worker=make_worker(), session=latched, closed_at=latched.crashed_at)
+
+    assert [crash_of(one)["can_recover"] for one in (taken_over, closed)] == [False, False]
 
 
 def test_crash_of_a_process_alone_can_not_be_recovered() -> None:
