@@ -30,6 +30,7 @@ CHECKPOINT_INTERVAL = environment.read_whole("CHECKPOINT_INTERVAL", 10, 1, 10_00
 PHOTO_TIMEOUT_S = environment.read_seconds("PHOTO_TIMEOUT_S", 30, 1, 3600)
 CRASH_DETECTION_TIMEOUT_S = environment.read_seconds("CRASH_DETECTION_TIMEOUT_S", 300, 0, 86_400)
 CHECKPOINT_KEEP_COUNT = environment.read_whole("CHECKPOINT_KEEP_COUNT", 5, 1, 1000)
+AUTO_RECOVER_IS_GIVEN = bool(environment.read_text("AUTO_RECOVER"))
 AUTO_RECOVER = environment.read_choice("AUTO_RECOVER", "off", ("off", "safe", "always"))
 
 # SQLite has one writer at a time, so its workers say more rarely that they live.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TICK_S = 0.25
+CHORE_S = 1.0
 # Looked so often, and given a second's grace, a dead worker is buried within 2 s though its cluster died with it.
 # test: test_killed_worker_is_noticed_within_2_seconds*.
 LOOK_S = 0.4
@@ -108,6 +109,8 @@ class Parent:
         self._deaths_before = 0
         self._cluster: Child
         self._children: list[Child] = []
+        self._chores: list[Callable[[], object]] = []
+        self._is_over = threading.Event()
 
     def register(self, session: ProcessingSession | None = None) -> Worker:
         """Add this parent's row; with a session it serves that one alone, through a queue of its own.
@@ -126,6 +129,10 @@ class Parent:
             self._queue_name = queue.private_queue(row.token)
         return row
 
+    def add_chore(self, chore: Callable[[], object]) -> None:
+        """Do something every CHORE_S, in a thread of its own, while this parent runs."""
+        self._chores.append(chore)
+
     def add_child(self, child: Child) -> None:
         """Keep another process alive beside the cluster."""
         self._children.append(child)
@@ -136,11 +143,25 @@ class Parent:
         living = Worker.objects.living().parents()
         queue.drop_dead_queues(set(living.values_list("token", flat=True)))
         self._begin(row)
+        chores = [threading.Thread(target=self._repeat, args=(chore,)) for chore in self._chores]
+        for thread in chores:
+            thread.start()
         try:
             self._work(is_over, on_stop)
         finally:
+            self._is_over.set()
             self._stop_children()
+            for thread in chores:
+                thread.join()
             self._end()
+
+    def _repeat(self, chore: Callable[[], object]) -> None:
+        while not self._is_over.wait(CHORE_S):
+            try:
+                chore()
+            except DATABASE_ERRORS as error:
+                logger.warning("chore put off, database not reachable", extra={"error": str(error)})
+            connection.close()
 
     def _note_signal(self, signum: int, _frame: object) -> None:
         self.signal_count += 1

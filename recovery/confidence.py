@@ -12,7 +12,9 @@ from processing.states import BatchKind
 from processing.worker import is_here
 from recovery import integrity
 from recovery.changes import SourceLook
+from recovery.chain import missing_checkpoints
 from recovery.models import Checkpoint, Crash, RecoveryAttempt
+from recovery.seal import problem_of
 
 SAFE_MIN = 0.9
 # By the number of recoveries since the newest verdict: one may have met a passing cause.
@@ -46,7 +48,7 @@ def _seal(session: ProcessingSession) -> Part:
     newest = Checkpoint.objects.newest_first(session).first()
     if newest is None:
         return Part("seal", 1.0, 0.5, "There is no checkpoint yet; the verdicts themselves are the truth.")
-    problem = integrity.problem_of(newest)
+    problem = problem_of(newest)
     text = (
         f"The newest checkpoint is damaged: {problem}"
         if problem
@@ -56,7 +58,7 @@ def _seal(session: ProcessingSession) -> Part:
 
 
 def _chain(session: ProcessingSession) -> Part:
-    missing = integrity.missing_checkpoints(session)
+    missing = missing_checkpoints(session)
     text = f"Checkpoints are missing: {'; '.join(missing[:3])}" if missing else "No checkpoint is missing."
     return Part("chain", 0.0 if missing else 1.0, 0.5, text)
 

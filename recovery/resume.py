@@ -14,9 +14,9 @@ from processing.states import BatchKind, Stage
 from processing.superseding import Change, clear_comparison, fence, recount, supersede
 from recovery import audit, integrity
 from recovery.changes import look_at_source
-from recovery.confidence import newest_result
 from recovery.models import Checkpoint, CheckpointType, Crash, RecoveryAttempt
 from recovery.plans import RecoveryOption, Selection, refusal, select, start_index, total_of
+from recovery.seal import problem_of
 
 BATCHES_PER_READ = 500
 
@@ -140,16 +140,17 @@ def _refuse_checkpoint(session: ProcessingSession, checkpoint: Checkpoint) -> No
             f"Checkpoint {checkpoint.pk} covers verdicts that recovery {checkpoint.voided_by} has put aside."
         )
         raise StepRefused(session, "recover", why)
-    problem = integrity.problem_of(checkpoint)
+    problem = problem_of(checkpoint)
     if problem:
         raise NotSafe(session, [f"Checkpoint {checkpoint.pk}: {problem}"])
 
 
 def _state_before(session: ProcessingSession) -> dict[str, Any]:
-    newest = ImageResult.objects.filter(pk=newest_result(session)).values("pk", "created_at").first()
+    live = ImageResult.objects.live().filter(session=session).order_by("-pk")
+    pk, created_at = live.values_list("pk", "created_at").first() or (None, None)
     return {
-        "last_result": newest and newest["pk"],
-        "last_commit_at": newest and newest["created_at"],
+        "last_result": pk,
+        "last_commit_at": created_at,
         "aside_digest": state_sum(session),
     }
 
@@ -176,7 +177,8 @@ def _kept_in_part(session: ProcessingSession, selection: Selection) -> set[int]:
 
 def with_rows_that_stay(batch_ids: set[int], stays: Q) -> set[int]:
     """Give those batches that keep a live row; nothing of the others is built on."""
-    ids, kept = sorted(batch_ids), set()
+    ids = sorted(batch_ids)
+    kept: set[int] = set()
     for start in range(0, len(ids), BATCHES_PER_READ):
         rows = ImageResult.objects.live().filter(stays, batch__in=ids[start : start + BATCHES_PER_READ])
         kept.update(rows.order_by().values_list("batch_id", flat=True).distinct())

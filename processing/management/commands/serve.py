@@ -13,6 +13,7 @@ from processing.management.commands.workers import end_served
 from processing.management.failures import Misconfigured
 from processing.management.first_user import FIRST_USERNAME, make_first_user
 from processing.parent import Child
+from recovery.automatic import Rescuer
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PORT_MAX = 65_535
@@ -41,6 +42,11 @@ class Command(StockproofCommand):
             metavar="HOST:PORT",
             help="Where the pages are; default: 127.0.0.1:8000.",
         )
+        parser.add_argument(
+            "--unattended",
+            action="store_true",
+            help="Nobody watches: go on with interrupted sessions where that is surely safe (AUTO_RECOVER=safe).",
+        )
         add_workers(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -53,6 +59,9 @@ class Command(StockproofCommand):
         parent.register()
         arguments = ["-m", "config.web", host, str(port), str(os.getpid())]
         parent.add_child(Child(arguments, {"STOCKPROOF_SERVED": served}))
+        policy = _policy(unattended=options["unattended"])
+        if policy != "off":
+            parent.add_chore(Rescuer(policy))
         parent.run(is_over=lambda: False)
         end_served(parent)
 
@@ -66,6 +75,11 @@ class Command(StockproofCommand):
         self.say(f"Stockproof is at {address}")
         if password is not None:
             self.say(f"Sign in as {FIRST_USERNAME} with the one-time password {password}")
+
+
+def _policy(*, unattended: bool) -> str:
+    """Say what goes on by itself: what AUTO_RECOVER says, else nothing while somebody watches."""
+    return settings.AUTO_RECOVER if settings.AUTO_RECOVER_IS_GIVEN or not unattended else "safe"
 
 
 def _refuse_open_doors() -> None:
