@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 from django.db.models.functions import Now
 
@@ -15,6 +15,9 @@ from recovery.confidence import SAFE_MIN, fruitless_count
 from recovery.models import RecoveryAttempt
 from recovery.plans import RecoveryOption, prepare_recovery_options
 from recovery.resume import Recovered, execute_recovery
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 logger = logging.getLogger(__name__)
 

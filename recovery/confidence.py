@@ -11,8 +11,8 @@ from processing.models import Batch, ImageResult, ProcessingSession, Worker
 from processing.states import BatchKind
 from processing.worker import is_here
 from recovery import integrity
-from recovery.changes import SourceLook
 from recovery.chain import missing_checkpoints
+from recovery.changes import SourceLook
 from recovery.models import Checkpoint, Crash, RecoveryAttempt
 from recovery.seal import problem_of
 

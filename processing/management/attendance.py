@@ -99,6 +99,13 @@ def new_parent(workers: int, queue_name: str = SHARED_QUEUE) -> Parent:
 def attend(command: StockproofCommand, session: ProcessingSession, parent: Parent) -> NoReturn:
     """Work until the session ends or a signal asks to stop; print the summary; end with the exit code."""
     begun = time.monotonic()
+    follow(command, session, parent)
+    _tell_summary(command, session, time.monotonic() - begun)
+    sys.exit(_exit_code(command, session, parent))
+
+
+def follow(command: StockproofCommand, session: ProcessingSession, parent: Parent) -> None:
+    """Work until the session ends or a signal asks to stop, and show it."""
     display = Display(command)
 
     def is_over() -> bool:
@@ -117,8 +124,6 @@ def attend(command: StockproofCommand, session: ProcessingSession, parent: Paren
     finally:
         display.close()
     session.refresh_from_db()
-    _tell_summary(command, session, time.monotonic() - begun)
-    sys.exit(_exit_code(command, session, parent))
 
 
 def _tell_summary(command: StockproofCommand, session: ProcessingSession, elapsed_s: float) -> None:

@@ -1,7 +1,5 @@
-"""`demo`: sample photos, a worker killed on the way, and the proof that nothing was lost."""
+"""`demo`: sample photos, everything killed on the way, the recovery, and the proof that nothing was lost."""
 
-import os
-import signal
 import sys
 import time
 from argparse import ArgumentParser
@@ -12,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.management import call_command
 
-from processing import recorder
-from processing.creation import Wish
-from processing.management.attendance import Display, new_parent, summary_of
-from processing.management.base import StockproofCommand
+from processing.management.attendance import follow, new_parent, summary_of
+from processing.management.base import StockproofCommand, acting_person
 from processing.management.commands.serve import DEFAULT_BIND, bind_address
+from processing.management.drama import interrupted_session
 from processing.management.failures import IntegrityFailed
-from processing.models import ImageResult, ProcessingSession, Worker
+from processing.management.recoveries import option_text, published_recovery
+from processing.models import ImageResult, ProcessingSession
 from processing.proof import prove
 from processing.published import image_of
-from processing.sources import check_source
 from processing.states import Status
-from recovery.models import Crash
+from recovery.detection import crash_of, last_crash_of
+from recovery.plans import RecoveryOption, prepare_recovery_options
+from recovery.resume import execute_recovery
 
 if TYPE_CHECKING:
     from processing.analysis.samples import Expected
@@ -33,7 +32,9 @@ WORKERS_MIN = 2
 
 
 class Command(StockproofCommand):
-    help = "Draw sample photos, judge them, kill a worker half way, and prove that nothing was lost."
+    help = (
+        "Draw sample photos, judge them, kill everything half way, recover, and prove that nothing was lost."
+    )
     example = "demo --no-serve"
     migrates_own_sqlite = True
 
@@ -59,29 +60,42 @@ class Command(StockproofCommand):
             call_command("serve", bind=options["bind"], json=self.wants_json)
 
     def _run(self, folder: Path, begun: float) -> ProcessingSession:
-        """Judge the photos with two workers, one of which is killed on the way."""
-        parent = new_parent(max(WORKERS_MIN, settings.STOCKPROOF_WORKERS))
-        path = check_source(str(folder), ())
-        session = ProcessingSession.start(register=parent.register, **Wish(path, name="Demo").columns())
-        display, drama = Display(self), Drama(self, session)
-
-        def is_over() -> bool:
-            session.refresh_from_db()
-            display.show(session)
-            drama.go_on()
-            return session.status in (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
-
-        try:
-            parent.run(is_over=is_over)
-        finally:
-            display.close()
-        session.refresh_from_db()
+        """Judge the photos; half way everything is killed, and a recovery goes on from there."""
+        workers = max(WORKERS_MIN, settings.STOCKPROOF_WORKERS)
+        session = interrupted_session(self, folder, workers)
+        self._tell_crash(session)
+        self._tell_options(session)
+        parent = new_parent(workers)
+        recovered = execute_recovery(
+            session, RecoveryOption.CONTINUE, by=acting_person(), register=parent.register
+        )
+        if self.wants_json:
+            self.emit("recovery", published_recovery(session, recovered))
+        self.note(recovered.message)
+        follow(self, session, parent)
         if session.status != Status.COMPLETED:
             sys.exit(128 + parent.last_signal if parent.signal_count else 1)
-        drama.require()
         if self.wants_json:
             self.emit("summary", summary_of(session, time.monotonic() - begun))
         return session
+
+    def _tell_crash(self, session: ProcessingSession) -> None:
+        crash = last_crash_of(session)
+        if crash is None:
+            raise IntegrityFailed("The session is interrupted without a Crash.", session=session.pk)
+        found = crash_of(crash)
+        if self.wants_json:
+            self.emit("crash", found)
+        self.note(
+            f"Interrupted by {crash.get_crash_type_display()} ({found['confidence']:.0%} sure): "
+            f"{' '.join(found['evidence'])} {crash.discarded_count} verdicts were not saved yet."
+        )
+
+    def _tell_options(self, session: ProcessingSession) -> None:
+        for option in prepare_recovery_options(session):
+            if self.wants_json:
+                self.emit("option", option.published())
+            self.note(option_text(option))
 
     def _prove(self, session: ProcessingSession, expected: "list[Expected]") -> None:
         """Show the proof; end with 6 when it does not hold."""
@@ -99,55 +113,6 @@ class Command(StockproofCommand):
             self.note(line)
         if not proof.holds or different:
             raise IntegrityFailed("The proof does not hold.", session=session.pk)
-
-
-class Drama:
-    """The kill: once half of the photos are judged, a worker in the middle of a chunk gets SIGKILL."""
-
-    def __init__(self, command: StockproofCommand, session: ProcessingSession) -> None:
-        self._command, self._session = command, session
-        self._killed_s: float | None = None
-        self._is_told = False
-
-    def go_on(self) -> None:
-        """Kill when it is time; then tell how it was taken over."""
-        if self._killed_s is None:
-            self._kill()
-        elif not self._is_told:
-            self._tell()
-
-    def require(self) -> None:
-        """Refuse to call it a proof when nobody was killed: then nothing was taken over."""
-        if self._killed_s is None:
-            raise IntegrityFailed(
-                "No worker was met in the middle of a chunk, so none was killed and nothing is proven.",
-                hint="Run it again; on a very fast machine more photos would be needed.",
-                session=self._session.pk,
-            )
-
-    def _kill(self) -> None:
-        if self._session.total is None or self._session.counts()["processed"] * 2 < self._session.total:
-            return
-        for worker in Worker.objects.living().laborers().filter(lane_session=self._session).order_by("pk"):
-            flight = recorder.read_flight(worker.token)
-            filling = len(flight.uncommitted) % self._session.checkpoint_interval
-            if flight.positions and 0 < filling < self._session.checkpoint_interval - 1:
-                os.kill(worker.pid, signal.SIGKILL)
-                self._killed_s = time.monotonic()
-                self._command.note(
-                    f"Killed worker {worker.pid} with SIGKILL at {flight.photo}, "
-                    f"{len(flight.uncommitted)} verdicts not saved yet."
-                )
-                return
-
-    def _tell(self) -> None:
-        crash = Crash.objects.filter(session=self._session).order_by("-detected_at").first()
-        if crash is not None and self._killed_s is not None:
-            self._is_told = True
-            self._command.note(
-                f"Its work was taken over {time.monotonic() - self._killed_s:.1f} s later; "
-                f"{crash.discarded_count} photos are analyzed again."
-            )
 
 
 def draw(folder: Path) -> "list[Expected]":
