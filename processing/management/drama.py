@@ -66,7 +66,7 @@ def _met_in_a_chunk(run: "subprocess.Popen[bytes]", session: ProcessingSession) 
         if session.total and session.counts()["processed"] * 2 >= session.total:
             for worker in Worker.objects.living().filter(lane_session=session).order_by("pk"):
                 flight = recorder.read_flight(worker.token)
-                if flight.positions and 0 < len(flight.uncommitted) % session.checkpoint_interval:
+                if flight.positions and len(flight.uncommitted) % session.checkpoint_interval > 0:
                     return flight
         time.sleep(LOOK_S)
     raise IntegrityFailed(
