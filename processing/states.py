@@ -160,7 +160,8 @@ def session_states() -> list[SessionState]:
 def diagram() -> str:
     """Draw the published statuses and the steps between them as a Mermaid state diagram, from the table."""
     arrows: dict[tuple[str, str], list[str]] = {}
-    for state, (name, step) in product(session_states(), SESSION_STEPS.items()):
+    plain = [s for s in session_states() if s.stage != Stage.COMPLETED or not (s.hold or s.latched)]
+    for state, (name, step) in product(plain, SESSION_STEPS.items()):
         if step.allows(state) and step.after(state).status != state.status:
             names = arrows.setdefault((state.status.value, step.after(state).status.value), [])
             if name not in names:

@@ -30,6 +30,8 @@ TAKE: dict[str, Callable[[ProcessingSession], None]] = {
     "cancel": lambda session: session.cancel(),
     "latch": lambda session: session.latch(),
     "recover": lambda session: session._step("recover"),
+    "rewind": lambda session: session.rewind(),
+    "roll_back": lambda session: session._step("roll_back"),
 }
 # Which published statuses each step may leave, and where it leads, as design §3 says it in words.
 WORKING = ("scanning", "running", "comparing")
@@ -44,6 +46,9 @@ STATUSES: dict[str, dict[str, set[str]]] = {
     "latch": {status: {"interrupted"} for status in WORKING},
     "recover": {status: {status} for status in WORKING}
     | {status: set(WORKING) for status in ("paused", "failed", "interrupted")},
+    "rewind": {status: {"running"} for status in ("running", "comparing", "completed")}
+    | {status: {status} for status in ("paused", "failed", "interrupted")},
+    "roll_back": {status: {"paused"} for status in (*WORKING, "paused", "failed", "interrupted")},
 }
 DIAGRAM = """\
 stateDiagram-v2
@@ -52,13 +57,17 @@ stateDiagram-v2
     comparing --> completed: complete
     comparing --> failed: fail
     comparing --> interrupted: latch
-    comparing --> paused: pause
+    comparing --> paused: pause, roll_back
+    comparing --> running: rewind
+    completed --> running: rewind
     failed --> cancelled: cancel
     failed --> comparing: recover
+    failed --> paused: roll_back
     failed --> running: recover
     failed --> scanning: recover
     interrupted --> cancelled: cancel
     interrupted --> comparing: recover
+    interrupted --> paused: roll_back
     interrupted --> running: recover
     interrupted --> scanning: recover
     paused --> cancelled: cancel
@@ -71,11 +80,11 @@ stateDiagram-v2
     running --> comparing: begin_compare
     running --> failed: fail
     running --> interrupted: latch
-    running --> paused: pause
+    running --> paused: pause, roll_back
     scanning --> cancelled: cancel
     scanning --> failed: fail
     scanning --> interrupted: latch
-    scanning --> paused: pause
+    scanning --> paused: pause, roll_back
     scanning --> running: finish_scan"""
 
 

@@ -17,9 +17,11 @@ def sound_session(
     total = (done + 1) * photos_count
     session = make_session(stage=Stage.RUNNING, total=total, found_count=total, **columns)
     worker = make_worker()
-    for _ in range(done):
-        commit(make_batch(session=session, photos_count=photos_count, worker=worker), photos_count)
-    last = make_batch(session=session, photos_count=photos_count, worker=worker)
+    *first, last = [
+        make_batch(session=session, photos_count=photos_count, worker=worker) for _ in range(done + 1)
+    ]
+    for batch in first:
+        commit(batch, photos_count)
     if begun:
         commit(last, begun)
     session.refresh_from_db()
@@ -30,8 +32,7 @@ def completed_session(*, done: int = 2, photos_count: int = 4) -> ProcessingSess
     """Make a completed session in which the first two approved photos are duplicates."""
     session = make_session(stage=Stage.RUNNING, total=done * photos_count, found_count=done * photos_count)
     worker = make_worker()
-    for _ in range(done):
-        batch = make_batch(session=session, photos_count=photos_count, worker=worker)
+    for batch in [make_batch(session=session, photos_count=photos_count, worker=worker) for _ in range(done)]:
         commit(batch, photos_count, sha256={0: "f" * 64, 2: "f" * 64})
     compare = Batch.objects.get(session=session, kind=BatchKind.COMPARE)
     Batch.objects.filter(pk=compare.pk).update(status=BatchStatus.LEASED, worker=worker, lease=1)
