@@ -1,14 +1,18 @@
 """The compare stage: exact and near-duplicates as a pure function of all live machine verdicts."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Coalesce
 
 from processing.analysis.fingerprint import Candidate, Relation, compare
 from processing.analysis.verdict import COMPARE_KEY
 from processing.models import Batch, ImageResult, ProcessingSession
 from processing.models.batch import Commit, Seal
+from processing.models.override import decide
+from processing.overriding import newest_of, persons_verdict, shift_of
 from processing.states import Relation as Found
 from processing.states import Verdict
 
@@ -25,6 +29,7 @@ def run_compare(batch: Batch, *, seal: Seal) -> None:
         batch.finish()
         clear_relations(session)
         moved = _store(session, relations)
+        session.set_shift(shift_of(session))
         session.complete(moved)
         seal(Commit.without_results(batch, session))
 
@@ -43,16 +48,25 @@ def _candidates(session: ProcessingSession) -> Iterator[Candidate]:
 
 
 def clear_relations(session: ProcessingSession) -> None:
-    """Forget an earlier comparison: decisions are the measured verdicts again."""
-    ImageResult.objects.filter(session=session).exclude(similar_group=None).update(
-        similar_group=None, relation=Found.NONE, distance=None, decision=F("verdict")
+    """Forget an earlier comparison: decisions are those of persons, else the measured verdicts; under the lock."""
+    compared = ImageResult.objects.filter(session=session).exclude(similar_group=None)
+    cleared = compared.update(
+        similar_group=None,
+        relation=Found.NONE,
+        distance=None,
+        decision=Coalesce(persons_verdict(), F("verdict")),
     )
+    if cleared:
+        session.set_shift(shift_of(session))
 
 
 def _store(session: ProcessingSession, relations: list[Relation]) -> dict[str, int]:
-    """Write the relations beside the rows; give how many approved photos each reason rejects."""
+    """Write the relations beside the rows; give how many approved photos each reason rejects.
+
+    A person's verdict beats compare's. test: test_comparison_leaves_a_persons_verdict_standing.
+    """
     found = {relation.position: relation for relation in relations}
-    moved: dict[str, int] = {}
+    moved: Counter[str] = Counter()
     positions = sorted(found)
     for start in range(0, len(positions), UPDATE_ROWS_MAX):
         page = positions[start : start + UPDATE_ROWS_MAX]
@@ -62,8 +76,7 @@ def _store(session: ProcessingSession, relations: list[Relation]) -> dict[str, i
             row.similar_group = relation.group
             row.relation = relation.code or Found.NONE
             row.distance = relation.measured if relation.code else None
-            if relation.code and row.verdict == Verdict.APPROVED:
-                row.decision = Verdict.REJECTED
-                moved[relation.code] = moved.get(relation.code, 0) + 1
+            moved.update([row.relation] if row.is_moved else [])
+        decide(rows, newest_of(session, page))
         ImageResult.objects.bulk_update(rows, ["similar_group", "relation", "distance", "decision"])
-    return moved
+    return dict(moved)
