@@ -1,6 +1,7 @@
 """The proof that a session lost nothing: every photo exactly once, counters equal to the rows."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from processing.models import Batch, ImageResult, ProcessingSession
@@ -35,16 +36,27 @@ def prove(session: ProcessingSession) -> Proof:
     rows = ImageResult.objects.live().filter(session=session).in_order()
     seen: Counter[int] = Counter()
     decisions: Counter[str] = Counter()
-    for position, decision in rows.values_list("position", "decision").iterator(5000):
+    shift: Counter[str] = Counter()
+    for position, verdict, decision in rows.values_list("position", "verdict", "decision").iterator(5000):
         seen[position] += 1
         decisions[decision] += 1
+        if decision != verdict:
+            shift.update({decision: 1, verdict: -1})
     found = sum(1 for position in seen if position < photos)
-    stored = session.counts()
     counted = {name: decisions[name] for name in COUNTERS[1:]} | {"processed": seen.total()}
     return Proof(
         photos=photos,
         results=seen.total(),
         missing=photos - found,
         doubled=seen.total() - found,
-        counters_differ=any(stored[name] != counted[name] for name in COUNTERS),
+        counters_differ=session.counts() != counted or _stored_shift(session) != _without_zeros(shift),
     )
+
+
+def _stored_shift(session: ProcessingSession) -> dict[str, int]:
+    """Read what decisions change in the measured counts: with it wrong, wrong counters could still add up."""
+    return _without_zeros(ProcessingSession.objects.values_list("shift", flat=True).get(pk=session.pk))
+
+
+def _without_zeros(shift: Mapping[str, int]) -> dict[str, int]:
+    return {name: count for name, count in shift.items() if count}

@@ -4,21 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from processing.analysis.verdict import COMPARE_KEY
-from processing.models import ImageResult, ProcessingSession, SkippedEntry
+from processing.models import ImageResult, Override, ProcessingSession, SkippedEntry
+from processing.overriding import newest_of
 from processing.sources import path_text
-from processing.states import Relation, Verdict
 
 # Rows read at once: a page is one short query, so that a reader who stops half way holds nothing open.
 PAGE_ROWS = 2000
-
-
-def verdict_of(result: ImageResult) -> str:
-    """Give the machine's verdict: compare rejects what was approved and resembles a better photo."""
-    return Verdict.REJECTED.value if _is_moved(result) else result.verdict
-
-
-def _is_moved(result: ImageResult) -> bool:
-    return result.verdict == Verdict.APPROVED and result.relation != Relation.NONE
 
 
 def reasons_of(result: ImageResult, rules: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -27,14 +18,14 @@ def reasons_of(result: ImageResult, rules: Mapping[str, Any]) -> list[dict[str, 
         {"code": reason["code"], "measured": reason.get("measured"), "limit": reason.get("limit")}
         for reason in result.reasons
     ]
-    if _is_moved(result):
+    if result.is_moved:
         limit = rules.get(COMPARE_KEY)
         reasons.append({"code": str(result.relation), "measured": result.distance, "limit": limit})
     return reasons
 
 
-def image_of(result: ImageResult, rules: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the published image; rules are those of its session's preset.
+def image_of(result: ImageResult, rules: Mapping[str, Any], event: Override | None = None) -> dict[str, Any]:
+    """Give the published image; rules are those of its session's preset, event is its position's newest override.
 
     Nothing of time, host, lease or worker is in it: two runs over the same photos give the same bytes.
     """
@@ -45,25 +36,29 @@ def image_of(result: ImageResult, rules: Mapping[str, Any]) -> dict[str, Any]:
         "bytes": result.size_bytes,
         "width_px": result.width_px,
         "height_px": result.height_px,
-        "verdict": verdict_of(result),
+        "verdict": result.machine_verdict,
         "reasons": reasons_of(result, rules),
         "measures": dict(sorted(result.measures.items())),
         "similar_group": result.similar_group,
-        "override": None,
+        "override": _override_of(result, event),
     }
 
 
+def _override_of(result: ImageResult, event: Override | None) -> dict[str, Any] | None:
+    verdict = "" if event is None else event.verdict_on(result)
+    return {"verdict": verdict, "note": event.note} if event is not None and verdict else None
+
+
 def images_of(session: ProcessingSession, verdict: str = "", reason: str = "") -> Iterator[dict[str, Any]]:
-    """Give a session's images in order of position, in flat memory; only those with a verdict or a reason code."""
+    """Give a session's images in order of position, in flat memory; only those with a machine's verdict or a reason."""
     results = ImageResult.objects.live().filter(session=session)
     if verdict:
-        results = results.filter(decision=verdict)
+        results = results.with_machine_verdict(verdict)
     position = -1
     while page := list(results.filter(position__gt=position).in_order()[:PAGE_ROWS]):
-        for result in page:
-            image = image_of(result, session.preset)
-            if not reason or reason in (one["code"] for one in image["reasons"]):
-                yield image
+        chosen = [result for result in page if not reason or reason in result.reason_codes]
+        events = newest_of(session, [result.position for result in chosen])
+        yield from (image_of(result, session.preset, events.get(result.position)) for result in chosen)
         position = page[-1].position
 
 

@@ -1,5 +1,6 @@
 """The compare stage: exact and near-duplicates as a pure function of all live machine verdicts."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from django.db import transaction
@@ -8,6 +9,8 @@ from processing.analysis.fingerprint import Candidate, Relation, compare
 from processing.analysis.verdict import COMPARE_KEY
 from processing.models import Batch, ImageResult, ProcessingSession
 from processing.models.batch import Commit, Seal
+from processing.models.override import decide
+from processing.overriding import newest_of
 from processing.states import Relation as Found
 from processing.states import Verdict
 from processing.superseding import clear_relations
@@ -25,6 +28,7 @@ def run_compare(batch: Batch, *, seal: Seal) -> None:
         batch.finish()
         clear_relations(session)
         moved = _store(session, relations)
+        session.set_shift(shift_of(session))
         session.complete(moved)
         seal(Commit.without_results(batch, session))
 
@@ -43,9 +47,12 @@ def _candidates(session: ProcessingSession) -> Iterator[Candidate]:
 
 
 def _store(session: ProcessingSession, relations: list[Relation]) -> dict[str, int]:
-    """Write the relations beside the rows; give how many approved photos each reason rejects."""
+    """Write the relations beside the rows; give how many approved photos each reason rejects.
+
+    A person's verdict beats compare's. test: test_comparison_leaves_a_persons_verdict_standing.
+    """
     found = {relation.position: relation for relation in relations}
-    moved: dict[str, int] = {}
+    moved: Counter[str] = Counter()
     positions = sorted(found)
     for start in range(0, len(positions), UPDATE_ROWS_MAX):
         page = positions[start : start + UPDATE_ROWS_MAX]
@@ -55,8 +62,7 @@ def _store(session: ProcessingSession, relations: list[Relation]) -> dict[str, i
             row.similar_group = relation.group
             row.relation = relation.code or Found.NONE
             row.distance = relation.measured if relation.code else None
-            if relation.code and row.verdict == Verdict.APPROVED:
-                row.decision = Verdict.REJECTED
-                moved[relation.code] = moved.get(relation.code, 0) + 1
+            moved.update([row.relation] if row.is_moved else [])
+        decide(rows, newest_of(session, page))
         ImageResult.objects.bulk_update(rows, ["similar_group", "relation", "distance", "decision"])
-    return moved
+    return dict(moved)

@@ -11,12 +11,14 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from django.db.models import Count, F, Min, Q, Sum
+from django.db.models import Count, F, Min, Sum
+from django.db.models.functions import Coalesce
 
 from processing import digests
-from processing.models import Batch, ImageResult, ProcessingSession
+from processing.models import Batch, ImageResult, Override, ProcessingSession
 from processing.models.batch import COUNTERS
 from processing.models.result import ResultQuerySet
+from processing.overriding import persons_verdict, redecide, shift_of
 from processing.states import BatchKind, BatchStatus, Relation, Verdict
 
 BATCHES_PER_PAGE = 200
@@ -64,6 +66,12 @@ def supersede(rows: ResultQuerySet, number: int) -> Change:
 def revive(rows: ResultQuerySet) -> Change:
     """Take rows back that were put aside."""
     return _mark(rows.exclude(superseded_by=None), None)
+
+
+def redecide_if_overruled(session: ProcessingSession) -> None:
+    """Bring decisions of rows that came back under what persons have said since."""
+    if Override.objects.filter(session=session).exists():
+        redecide(session)
 
 
 def _mark(rows: ResultQuerySet, number: int | None) -> Change:
@@ -124,7 +132,7 @@ def _recount_session(session: ProcessingSession) -> None:
         reasons.update(reason_counts)
     changes.update(
         reason_counts=dict(reasons),
-        shift=count_shift(session),
+        shift=shift_of(session),
         finished_sum=digests.finished_sum(Batch.objects.finished_digests(session.pk).iterator()),
     )
     ProcessingSession.objects.filter(pk=session.pk).update(**changes)
@@ -138,21 +146,17 @@ def count_compared(session: ProcessingSession) -> Counter[str]:
     return Counter(dict(found))
 
 
-def count_shift(session: ProcessingSession) -> dict[str, int]:
-    """Count what decisions that differ from measured verdicts add to the counts."""
-    rows = ImageResult.objects.live().filter(~Q(decision=F("verdict")), session=session)
-    shift: Counter[str] = Counter()
-    for verdict, decision, count in rows.order_by().values_list("verdict", "decision").annotate(Count("pk")):
-        shift[verdict] -= count
-        shift[decision] += count
-    return {name: count for name, count in shift.items() if count}
-
-
 def clear_relations(session: ProcessingSession) -> None:
-    """Forget an earlier comparison: decisions are the measured verdicts again."""
-    ImageResult.objects.filter(session=session).exclude(similar_group=None).update(
-        similar_group=None, relation=Relation.NONE, distance=None, decision=F("verdict")
+    """Forget an earlier comparison: decisions are those of persons, else the measured verdicts; under the lock."""
+    compared = ImageResult.objects.filter(session=session).exclude(similar_group=None)
+    cleared = compared.update(
+        similar_group=None,
+        relation=Relation.NONE,
+        distance=None,
+        decision=Coalesce(persons_verdict(), F("verdict")),
     )
+    if cleared:
+        session.set_shift(shift_of(session))
 
 
 def clear_comparison(session: ProcessingSession) -> None:

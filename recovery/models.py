@@ -233,11 +233,3 @@ class AuditHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number}"
-def _create(self, session, checkpoint_type, *, force=False, note="", pinned=None, error=""):
-    from processing.models import ImageResult
-    newest = ImageResult.objects.filter(session=session).order_by("-pk").values_list("pk", flat=True).first()
-    return self.create(session=session, checkpoint_type=checkpoint_type, note=note, sequence=0, processed_count=session.counts()["processed"], last_result=newest, attempt=session.attempt, session_state=pack_state({}))
-def _latest(self, session):
-    return self.filter(session=session, voided_by=None).order_by("-created_at","-pk").first()
-CheckpointManager.create_session_checkpoint = _create
-CheckpointManager.latest_intact = _latest

@@ -11,7 +11,7 @@ from processing import digests
 from processing.models import Batch, ImageResult, ProcessingSession
 from processing.models.session import Register, StepRefused
 from processing.states import BatchKind, Stage
-from processing.superseding import Change, clear_comparison, fence, recount, supersede
+from processing.superseding import Change, clear_comparison, fence, recount, redecide_if_overruled, supersede
 from recovery import audit, integrity
 from recovery.changes import look_at_source
 from recovery.models import Checkpoint, CheckpointType, Crash, RecoveryAttempt
@@ -207,6 +207,7 @@ def put_aside(session: ProcessingSession, selection: Selection, number: int) -> 
 def recompute(session: ProcessingSession, batch_ids: frozenset[int]) -> None:
     """Count anew after rows were put aside or taken back, and go back to analyzing."""
     clear_comparison(session)
+    redecide_if_overruled(session)
     recount(session, batch_ids)
     if session.stage != Stage.SCANNING:
         session.rewind()

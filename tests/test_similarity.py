@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from processing.models import Batch, ImageResult, LeaseLost, ProcessingSession, StepRefused
+from processing.overriding import override, shift_of
 from processing.proof import prove
 from processing.published import images_of
-from processing.similarity import run_compare
+from processing.similarity import clear_relations, run_compare
 from processing.states import BatchKind, Stage, Status, Verdict
 from recovery import checkpoints
 from recovery.models import Checkpoint
@@ -100,7 +102,7 @@ def test_comparison_gives_the_same_when_it_is_run_again() -> None:
     session, batch = comparing_session()
     run_compare(batch, seal=no_seal)
     ProcessingSession.objects.filter(pk=session.pk).update(
-        stage=Stage.COMPARING, approved=4, rejected=1, reason_counts={"noise": 1, "unreadable": 1}
+        stage=Stage.COMPARING, reason_counts={"noise": 1, "unreadable": 1}
     )
     ImageResult.objects.filter(position=3).update(fingerprint=FAR[::-1])
     Batch.objects.filter(pk=batch.pk).update(status="queued")
@@ -112,6 +114,7 @@ def test_comparison_gives_the_same_when_it_is_run_again() -> None:
     rows = found(session)
     assert rows[0] == (0, 0, "", None, "approved")
     assert rows[3] == (3, None, "", None, "approved")
+    assert prove(session).holds
 
 
 def test_comparison_does_not_depend_on_the_order_of_completion() -> None:
@@ -163,3 +166,33 @@ def test_comparison_lands_and_clears_the_pause_when_the_session_was_paused() -> 
 
     session.refresh_from_db()
     assert session.status == Status.COMPLETED
+
+
+def test_comparison_leaves_a_persons_verdict_standing() -> None:
+    session, batch = comparing_session()
+    override(session, [0, 4], Verdict.APPROVED, by="ada")
+    override(session, [3], Verdict.REJECTED, by="ada")
+
+    run_compare(batch, seal=no_seal)
+
+    session.refresh_from_db()
+    decided = ["approved", "approved", "rejected", "rejected", "approved", "unreadable"]
+    assert [row[:4] for row in found(session)] == [row[:4] for row in EXPECTED]
+    assert [row[4] for row in found(session)] == decided
+    assert session.reason_counts == {"noise": 1, "unreadable": 1, "similar": 1, "duplicate": 1}
+    assert session.shift == shift_of(session) == {"approved": -1, "rejected": 1}
+    assert prove(session).holds
+
+
+def test_clearing_a_comparison_leaves_persons_verdicts_and_true_counts() -> None:
+    session, batch = comparing_session()
+    run_compare(batch, seal=no_seal)
+    override(session, [0], Verdict.APPROVED, by="ada")
+    override(session, [1, 3], Verdict.REJECTED, by="ada")
+
+    with transaction.atomic():
+        clear_relations(ProcessingSession.objects.lock(session.pk))
+
+    decided = ["approved", "rejected", "approved", "rejected", "rejected", "unreadable"]
+    assert found(session) == [(position, None, "", None, decided[position]) for position in range(6)]
+    assert prove(session).holds

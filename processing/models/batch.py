@@ -1,6 +1,7 @@
 """A batch: the unit of claiming, fencing and taking over, whatever its work is."""
 
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -12,6 +13,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from processing import digests
+from processing.models.override import Override, decide
 from processing.models.result import ImageResult
 from processing.models.worker import Worker
 from processing.states import BATCH_STEPS, BatchKind, BatchStatus, Stage
@@ -181,6 +183,7 @@ class Batch(models.Model):
     chain_head = models.BinaryField(_("seal of the newest checkpoint"), default=bytes)
 
     objects = BatchQuerySet.as_manager()
+    _overrides: "dict[int, Override] | None" = None
 
     class Meta:
         verbose_name = _("batch")
@@ -297,18 +300,22 @@ class Batch(models.Model):
 
         Raises LeaseLost when the batch was taken away. The lease holder alone moves the counters, so its own
         are the truth; the guarded UPDATE compares them. The session's row is locked only by the commit that
-        ends the batch.
+        ends the batch, or that brings rows under a person's verdict.
         """
         counters, reason_counts = self._count(results)
+        shift = self._decide(results)
         for result in results:
             result.pk = None  # A rolled back try has left its numbers. test: test_commit_inserts_new_keys_*
             result.sign()
         with transaction.atomic():
             ends = counters["processed"] == self.photos_count
-            session = _sessions().lock(self.session_id) if ends else None
+            locked = _sessions().lock(self.session_id) if ends or shift else None
+            session = locked if ends else None
             self._store(counters, reason_counts, ends=ends)
             ImageResult.objects.bulk_create(results)
             digest = self._chain(results)
+            if locked is not None and shift:
+                locked.shift_by(shift)
             processed_before = session.processed if session else 0
             if session is not None:
                 session.absorb(self, counters, reason_counts, digest)
@@ -350,6 +357,15 @@ class Batch(models.Model):
             for reason in result.reasons:
                 reason_counts[reason["code"]] = reason_counts.get(reason["code"], 0) + 1
         return counters, reason_counts
+
+    def _decide(self, results: Iterable[ImageResult]) -> Counter[str]:
+        """Put photos under the person's verdict in force, read once a claim; give what that changes in the counts.
+
+        While the lease holds, nobody can say anything of a photo without a row.
+        """
+        if self._overrides is None:
+            self._overrides = Override.objects.of_batch(self).newest()
+        return decide(results, self._overrides)
 
     def _store(self, counters: Mapping[str, int], reason_counts: Mapping[str, int], *, ends: bool) -> None:
         changes: dict[str, Any] = dict(

@@ -42,6 +42,14 @@ class ResultQuerySet(models.QuerySet["ImageResult"]):
         """Order of positions."""
         return self.order_by("position", "pk")
 
+    def with_machine_verdict(self, verdict: str) -> Self:
+        """Those of which the machine says this, the compare stage included."""
+        moved = Q(verdict=Verdict.APPROVED) & ~Q(relation=Relation.NONE)
+        measured = self.filter(
+            Q(verdict=verdict) | moved if verdict == Verdict.REJECTED else Q(verdict=verdict)
+        )
+        return measured.exclude(moved) if verdict == Verdict.APPROVED else measured
+
 
 class ImageResult(models.Model):
     """The verdict on one photo, with the file as it was when it was read.
@@ -113,6 +121,22 @@ class ImageResult(models.Model):
     def content(self) -> str:
         """What an override is bound to: the file's hash, else its size and instant of change."""
         return self.sha256 or f"{self.size_bytes} {self.mtime_ns}"
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether compare rejects it: it was approved and resembles a better photo."""
+        return self.verdict == Verdict.APPROVED and self.relation != Relation.NONE
+
+    @property
+    def machine_verdict(self) -> str:
+        """The machine's verdict, the compare stage included."""
+        return Verdict.REJECTED.value if self.is_moved else str(self.verdict)
+
+    @property
+    def reason_codes(self) -> list[str]:
+        """Codes of the machine's reasons, the compare stage included."""
+        codes = [str(reason["code"]) for reason in self.reasons]
+        return [*codes, str(self.relation)] if self.is_moved else codes
 
     def sign(self) -> None:
         """Put the keyed hash over every column that the machine writes."""

@@ -271,25 +271,25 @@ class ProcessingSession(models.Model):
         return digests.finished_sum(Batch.objects.finished_digests(self.pk))
 
     def complete(self, moved: Mapping[str, int]) -> None:
-        """End the session with what compare moved from approved to rejected, by reason; under the lock."""
-        count = sum(moved.values())
+        """End the session with how many photos compare moved from approved to rejected, by reason; under the lock."""
         for code, number in moved.items():
             self.reason_counts[code] = self.reason_counts.get(code, 0) + number
         self._step(
             "complete",
-            shift=self.shifted({Verdict.APPROVED: -count, Verdict.REJECTED: count}),
             reason_counts=self.reason_counts,
             hold_by="",
             hold_why="",
             ended_at=Now(),
         )
 
-    def shifted(self, changes: Mapping[str, int]) -> dict[str, int]:
-        """Give the shift with some changes: what decisions that differ from measured verdicts add to the counts."""
-        shift = Counter(self.shift)
-        for name, count in changes.items():
-            shift[name] += count
-        return {name: count for name, count in shift.items() if count}
+    def set_shift(self, shift: Mapping[str, int]) -> None:
+        """Keep what decisions that differ from measured verdicts add to the counts; under the lock."""
+        self.shift = {str(name): count for name, count in sorted(shift.items()) if count}
+        ProcessingSession.objects.filter(pk=self.pk).update(shift=self.shift)
+
+    def shift_by(self, changes: Mapping[str, int]) -> None:
+        """Move photos from one decision to another; under the lock, which no other decision changes without."""
+        self.set_shift({name: self.shift.get(name, 0) + changes.get(name, 0) for name in Verdict.values})
 
     def counts(self) -> dict[str, int]:
         """Count processed photos and decisions: the finished batches' counters plus those of the open ones."""
