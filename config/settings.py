@@ -130,6 +130,8 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English"))]
 
 # --- logs ---
+# `serve` and `workers` log from INFO up unless one is given.
+LOG_LEVEL_IS_GIVEN = bool(environment.read_text("LOG_LEVEL"))
 LOG_LEVEL = environment.read_choice("LOG_LEVEL", "warning", ("debug", "info", "warning", "error")).upper()
 LOGGING = logs.configuration(LOG_LEVEL)
 

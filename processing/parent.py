@@ -15,7 +15,8 @@ from django.db import connection
 
 from processing import queue
 from processing.models import ProcessingSession, StepRefused, Worker
-from processing.sweep import offered_by, sweep
+from processing.states import Status
+from processing.sweep import Announce, offered_by, sweep
 from processing.worker import DATABASE_ERRORS, ENDING, Presence
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class Parent:
         self._children: list[Child] = []
         self._chores: list[Callable[[], object]] = []
         self._is_over = threading.Event()
+        self._announce: Announce = lambda _session: None
 
     def register(self, session: ProcessingSession | None = None) -> Worker:
         """Add this parent's row; with a session it serves that one alone, through a queue of its own.
@@ -137,8 +139,18 @@ class Parent:
         """Keep another process alive beside the cluster."""
         self._children.append(child)
 
-    def run(self, *, is_over: Callable[[], bool], on_stop: Callable[[], None] = lambda: None) -> None:
-        """Work until it is over or a signal asks to stop; then drain, and mark the clean end."""
+    def run(
+        self,
+        *,
+        is_over: Callable[[], bool],
+        on_stop: Callable[[], None] = lambda: None,
+        announce: Announce = lambda _session: None,
+    ) -> None:
+        """Work until it is over or a signal asks to stop; then drain, and mark the clean end.
+
+        `announce` learns of a session's listing before its first photo is worked on.
+        """
+        self._announce = announce
         row = self.presence.row
         living = Worker.objects.living().parents()
         queue.drop_dead_queues(set(living.values_list("token", flat=True)))
@@ -176,6 +188,8 @@ class Parent:
                 if time.monotonic() >= next_sweep:
                     next_sweep = time.monotonic() + settings.SWEEP_S
                     self._sweep()
+                    if self._waits_for_scan():
+                        next_sweep = 0.0
                 if is_over():
                     return
             except DATABASE_ERRORS as error:
@@ -193,8 +207,17 @@ class Parent:
             self._register_anew()
         for child in (self._cluster, *self._children):
             child.keep_alive()
-        sweep(self.presence.row, self._queue_name)
+        sweep(self.presence.row, self._queue_name, self._announce)
         self._break_crash_loop()
+
+    def _waits_for_scan(self) -> bool:
+        """Whether the session of its own is scanned: nobody else moves it on, and its workers would stand idle.
+
+        test: test_parent_moves_its_session_on_at_the_next_tick_when_the_scan_has_ended.
+        """
+        own = self.presence.row.serves_id
+        scanning = ProcessingSession.objects.with_status(Status.SCANNING)
+        return own is not None and scanning.filter(pk=own).exists()
 
     def _register_anew(self) -> None:
         """Others took this process for dead: drop its workers, which are fenced, and begin again under a new row."""

@@ -1,5 +1,6 @@
 """The scan: from the names in a source to batches of photos, page by page, resumable at any entry."""
 
+import logging
 import os
 import time
 from base64 import b64decode
@@ -14,10 +15,12 @@ from django.db import transaction
 from django.db.models import F
 
 from processing.analysis.verdict import certain_refusal
-from processing.models import Batch, ProcessingSession, SkippedEntry
+from processing.models import Batch, ProcessingSession, SkippedEntry, Worker
 from processing.models.batch import Commit, Seal
 from processing.sources import Folder, Found, LeftOut, Passed, path_text
 from processing.states import BatchKind
+
+logger = logging.getLogger(__name__)
 
 # A page is one transaction: large enough to cost little, small enough that a kill costs seconds.
 PAGE_ENTRIES_MAX = 10_000
@@ -142,6 +145,18 @@ def run_scan(batch: Batch, *, keep_going: Callable[[], bool], seal: Seal) -> Non
                 return
     page.close_batch()
     _store(batch, page, seal)
+    _log_end(session)
+
+
+def _log_end(session: ProcessingSession) -> None:
+    session.refresh_from_db()
+    facts = {
+        "session": str(session.pk),
+        "images_count": session.found_count,
+        "skipped_count": session.skipped_count,
+        "doomed_counts": session.doomed_counts,
+    }
+    logger.info("scan ended", extra=facts)
 
 
 def folder_of(session: ProcessingSession) -> Folder:
@@ -165,7 +180,10 @@ def _store(batch: Batch, page: Page, seal: Seal | None = None) -> Page:
         SkippedEntry.objects.bulk_create(page.skipped)
         _count(session, page)
         if seal is not None:
-            session.advance_locked()
+            # A parent of its own moves the session on itself, once it has said what was found.
+            # test: test_photos_of_an_attended_session_are_claimed_only_after_they_were_announced.
+            if not Worker.objects.living().parents().filter(serves=session).exists():
+                session.advance_locked()
             seal(Commit.without_results(batch, session))
     return Page(page.session, page.cursor)
 

@@ -15,7 +15,7 @@ from processing import queue, runner
 from processing.analysis.pipeline import Pipeline
 from processing.models import Batch, ProcessingSession, StepRefused, Worker
 from processing.runner import Slice
-from processing.sweep import sweep_session
+from processing.sweep import offer_lanes
 from processing.worker import DATABASE_ERRORS, Presence, Watch, patiently
 from recovery import checkpoints, detection
 
@@ -128,7 +128,7 @@ def _offer_next(session_id: UUID) -> None:
         return
     session = ProcessingSession.objects.workable().filter(pk=session_id).first()
     if session is not None:
-        sweep_session(_presence.row.parent, _queue_name, session)
+        offer_lanes(_presence.row.parent, _queue_name, session)
 
 
 def _fail_held(presence: Presence, error: Exception) -> None:

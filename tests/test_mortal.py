@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-ORPHAN = "import os; from processing.mortal import watch_parent; print(os.getpid(), flush=True); watch_parent(os.getppid())"
+ORPHAN = (
+    "import os; from processing.mortal import watch_parent; parent = os.getppid();"
+    "print(os.getpid(), flush=True); watch_parent(parent)"
+)
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {ORPHAN!r}])"
 
 

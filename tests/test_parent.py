@@ -13,10 +13,10 @@ from pytest_django import Settings
 
 from processing import parent as module
 from processing import recorder
-from processing.models import ProcessingSession, Worker
+from processing.models import Batch, ProcessingSession, Worker
 from processing.parent import CRASH_LOOP, CRASH_LOOP_DEATHS_MIN, RESTART_WAIT_S_MAX, Child, Parent
 from processing.queue import SHARED_QUEUE, offer_lane, private_queue, unstarted_lanes
-from processing.states import Status
+from processing.states import BatchKind, BatchStatus, Stage, Status
 from tests.factories import make_batch, make_session, make_worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -253,6 +253,30 @@ def test_run_waits_for_the_database_and_then_asks_again(monkeypatch: pytest.Monk
     parent.run(is_over=is_over)
 
     assert next(answers, "asked three times") == "asked three times"
+
+
+def test_parent_moves_its_session_on_at_the_next_tick_when_the_scan_has_ended(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    keep(monkeypatch, STAYS)
+    monkeypatch.setattr(module, "TICK_S", 0.01)
+    settings.SWEEP_S = 60
+    session = make_session(stage=Stage.SCANNING)
+    scan = make_batch(session=session, kind=BatchKind.SCAN)
+    make_batch(session=session)
+    parent = Parent(workers=1, look=ignore)
+    parent.register(session)
+    stages: list[str] = []
+
+    def is_over() -> bool:
+        session.refresh_from_db()
+        stages.append(session.stage)
+        Batch.objects.filter(pk=scan.pk).update(status=BatchStatus.DONE)
+        return len(stages) == 2
+
+    parent.run(is_over=is_over)
+
+    assert stages == [Stage.SCANNING, Stage.RUNNING]
 
 
 def test_signal_stops_the_run_after_what_must_be_done_first(monkeypatch: pytest.MonkeyPatch) -> None:

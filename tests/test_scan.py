@@ -348,3 +348,18 @@ def test_scan_keeps_names_as_bytes(tmp_path: Path) -> None:
     batch = Batch.objects.get(session=session, kind=BatchKind.PHOTOS)
     assert [photo.path for photo in batch.photos()] == names
     assert stored_skips(session) == [(b"link\xff", "link\\xff", "link")]
+
+
+def test_scan_says_in_one_log_line_what_it_found(source: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "processing.scan")
+
+    session = scan_whole(source)
+
+    (line,) = caplog.records
+    assert (line.getMessage(), line.session, line.images_count, line.skipped_count, line.doomed_counts) == (
+        "scan ended",
+        str(session.pk),
+        len(PHOTOS),
+        len(LINKS),
+        {"not_jpeg": 2},
+    )

@@ -1,13 +1,18 @@
 """The sweep offers exactly the lanes that are missing, and moves stages that are due."""
 
+from pathlib import Path
+
 import pytest
 
 from processing import queue
 from processing.models import Batch, ProcessingSession, Worker
 from processing.queue import SHARED_QUEUE, LaneBroker, offer_lane, private_queue, unstarted_lanes
-from processing.states import BatchStatus, Stage, Status
+from processing.scan import run_scan
+from processing.states import BatchKind, BatchStatus, Stage, Status
 from processing.sweep import sweep
-from tests.factories import make_batch, make_session, make_worker
+from tests.factories import make_batch, make_session, make_worker, no_seal
+from tests.folders import put
+from tests.scans import always, start_session
 
 pytestmark = pytest.mark.django_db
 
@@ -18,6 +23,21 @@ def session_with_work(**columns: object) -> ProcessingSession:
     make_batch(session=session)
     make_batch(session=session)
     return session
+
+
+def attended_session(folder: Path) -> tuple[ProcessingSession, Worker, Worker]:
+    """Start a session over a JPEG and a PNG with a parent of its own; give them and a worker of that one."""
+    put(folder, "source/a.jpg", "source/b.png")
+    session = start_session(folder / "source")
+    parent = make_worker(serves=session)
+    return session, parent, make_worker(parent=parent)
+
+
+def scan(session: ProcessingSession, worker: Worker) -> None:
+    """Let a worker scan the session's folder."""
+    batch = Batch.objects.claim(session.pk, worker)
+    assert batch is not None
+    run_scan(batch, keep_going=always, seal=no_seal)
 
 
 def parent_with_workers(workers_count: int, **columns: object) -> Worker:
@@ -139,6 +159,61 @@ def test_sweep_moves_a_stage_that_is_due_and_offers_what_follows() -> None:
     assert session.status == Status.COMPARING
     assert [batch.kind for batch in Batch.objects.queued()] == ["compare"]
     assert unstarted_lanes(SHARED_QUEUE, session.pk) == 1
+
+
+def test_photos_of_an_attended_session_are_claimed_only_after_they_were_announced(tmp_path: Path) -> None:
+    session, parent, worker = attended_session(tmp_path)
+    own_queue, announced = private_queue(parent.token), []
+    scan(session, worker)
+    claimed_early = Batch.objects.claim(session.pk, worker)
+
+    def announce(listed: ProcessingSession) -> None:
+        lanes_count = unstarted_lanes(own_queue, listed.pk)
+        claimed = Batch.objects.claim(listed.pk, worker)
+        announced.append((listed.found_count, listed.doomed_counts, lanes_count, claimed))
+
+    sweep(parent, own_queue, announce)
+
+    photos = Batch.objects.claim(session.pk, worker)
+    assert (claimed_early, announced) == (None, [(2, {"not_jpeg": 1}, 0, None)])
+    assert photos is not None
+    assert (photos.kind, unstarted_lanes(own_queue, session.pk)) == (BatchKind.PHOTOS, 1)
+
+
+def test_announcement_holds_the_last_counts_when_the_scan_ends_while_the_sweep_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, parent, worker = attended_session(tmp_path)
+    is_listed, announced = ProcessingSession.is_listed, []
+
+    def end_scan_first(row: ProcessingSession) -> bool:
+        scan(session, worker)
+        return is_listed(row)
+
+    monkeypatch.setattr(ProcessingSession, "is_listed", end_scan_first)
+
+    sweep(parent, private_queue(parent.token), lambda listed: announced.append(listed.found_count))
+
+    assert announced == [2]
+
+
+def test_session_that_goes_on_is_announced_before_its_first_lane_is_offered() -> None:
+    session, lanes_counts = session_with_work(), []
+    parent = make_worker(serves=session)
+
+    sweep(parent, "own", lambda listed: lanes_counts.append(unstarted_lanes("own", listed.pk)))
+
+    assert [*lanes_counts, unstarted_lanes("own", session.pk)] == [0, 1]
+
+
+def test_session_is_not_announced_before_its_scan_has_ended(tmp_path: Path) -> None:
+    session, parent, _worker = attended_session(tmp_path)
+    announced: list[ProcessingSession] = []
+
+    sweep(parent, private_queue(parent.token), announced.append)
+
+    session.refresh_from_db()
+    assert (announced, session.status) == ([], Status.SCANNING)
 
 
 def test_drop_dead_queues_keeps_those_of_the_living_and_the_shared_one() -> None:

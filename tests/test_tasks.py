@@ -20,6 +20,7 @@ from processing.worker import Presence
 from recovery.models import Crash
 from tests.commands.processes import make_dead
 from tests.factories import make_batch, make_session, make_worker
+from tests.scans import start_session
 from tests.slices import live_rows, scanned_session, worker_slice, write_photos
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -73,6 +74,20 @@ def test_lane_offers_the_next_one_at_its_end(work: Slice, monkeypatch: pytest.Mo
     tasks.run_lane(str(session.pk), 0)
 
     assert unstarted_lanes(SHARED_QUEUE, session.pk) == 1
+
+
+def test_lane_ends_with_the_scan_when_a_parent_of_its_own_serves_the_session(
+    tmp_path: Path, work: Slice
+) -> None:
+    session = start_session(write_photos(tmp_path / "source", 2))
+    Worker.objects.filter(pk=work.presence.row.parent_id).update(serves=session)
+    work.presence.row.refresh_from_db()
+
+    tasks.run_lane(str(session.pk), 0)
+
+    session.refresh_from_db()
+    assert (session.status, session.found_count, live_rows(session)) == (Status.SCANNING, 2, [])
+    assert unstarted_lanes(SHARED_QUEUE, session.pk) == 0
 
 
 def test_lane_offers_nothing_when_it_found_nothing_or_must_stop(

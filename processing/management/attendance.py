@@ -36,7 +36,7 @@ class Display:
     def __init__(self, command: StockproofCommand) -> None:
         self._command = command
         self._next_s = 0.0
-        self._has_warned = False
+        self._has_announced = False
         console = Console(stderr=True)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -55,7 +55,6 @@ class Display:
 
     def show(self, session: ProcessingSession) -> None:
         """Show where the session is, at most once a second."""
-        self._warn(session)
         if time.monotonic() < self._next_s:
             return
         self._next_s = time.monotonic() + STATUS_EVERY_S
@@ -73,13 +72,13 @@ class Display:
                 pace=rate,
             )
 
-    def _warn(self, session: ProcessingSession) -> None:
-        """Say once, as soon as the scan has ended, how many can only fail a file rule and what was left out."""
-        if self._has_warned or session.total is None:
+    def announce(self, session: ProcessingSession) -> None:
+        """Say once, before the first photo, how many can only fail a file rule and what was left out."""
+        if self._has_announced:
             return
-        self._has_warned = True
+        self._has_announced = True
         for code, count in sorted(session.doomed_counts.items()):
-            self._command.note(f"{count} of {session.total} photos can only fail a file rule ({code}).")
+            self._command.note(f"{count} of {session.found_count} photos can only fail a file rule ({code}).")
         if session.skipped_count:
             self._command.note(
                 f"{session.skipped_count} entries were left out; `session {session.pk} --skipped` lists them."
@@ -120,7 +119,7 @@ def follow(command: StockproofCommand, session: ProcessingSession, parent: Paren
             session.refresh_from_db()
 
     try:
-        parent.run(is_over=is_over, on_stop=pause)
+        parent.run(is_over=is_over, on_stop=pause, announce=display.announce)
     finally:
         display.close()
     session.refresh_from_db()

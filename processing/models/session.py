@@ -183,6 +183,10 @@ class ProcessingSession(models.Model):
         own = Q(serves=self.pk, parent=None) | Q(lane_session=self.pk)
         return Worker.objects.living().filter(own).exists()
 
+    def is_listed(self) -> bool:
+        """Whether the scan has ended, also if the stage has not moved on yet."""
+        return self.stage != Stage.SCANNING or not self._unfinished(BatchKind.SCAN)
+
     def cancel(self, by: str = "", why: str = "") -> None:
         """Give the session up for good; what is committed stays readable."""
         self._step("cancel", hold_by=by, hold_why=why, ended_at=Now())

@@ -53,6 +53,11 @@ class Run:
         lines = [json.loads(line) for line in self.out_path.read_text().splitlines()]
         return [line for line in lines if line["type"] == kind]
 
+    def logged(self) -> list[str]:
+        """Give the messages of its log lines."""
+        lines = [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
+        return [line["message"] for line in lines]
+
     def send(self, signum: int) -> None:
         """Send the command itself a signal."""
         self.process.send_signal(signum)

@@ -75,6 +75,7 @@ def test_restarted_serve_never_goes_on_with_an_interrupted_session(studio: Studi
     until(lambda: studio.session().status == Status.COMPLETED)
     second.send(signal.SIGTERM)
     assert second.end() == 0, second.log()
+    assert "batch worked off" in second.logged()
     assert_exact(studio, undisturbed)
 
 

@@ -1,6 +1,7 @@
 """Several sessions and several workers at once: shared fairly, held without touching each other."""
 
 import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,8 @@ def test_two_sessions_share_two_workers(studio: Studio, undisturbed: str) -> Non
         assert_session_exact(session, undisturbed)
         assert Batch.objects.filter(session=session, lease__gt=1, kind="photos").count() == 0
     assert Crash.objects.count() == 0
+    batches_count = Batch.objects.filter(kind="photos").count()
+    assert Counter(workers.logged()) == {"scan ended": 2, "batch worked off": batches_count}
 
 
 def test_process_beside_workers_has_its_own_until_its_parent_is_killed(

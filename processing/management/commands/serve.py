@@ -9,7 +9,7 @@ from django.conf import settings
 from processing.management.arguments import add_workers
 from processing.management.attendance import new_parent
 from processing.management.base import StockproofCommand
-from processing.management.commands.workers import end_served
+from processing.management.commands.workers import end_served, log_each_batch
 from processing.management.failures import Misconfigured
 from processing.management.first_user import FIRST_USERNAME, make_first_user
 from processing.parent import Child
@@ -54,6 +54,7 @@ class Command(StockproofCommand):
         served = "loopback" if host in LOOPBACK else "public"
         if served == "public":
             _refuse_open_doors()
+        log_each_batch()
         self._tell_address(host, port)
         parent = new_parent(options["workers"])
         parent.register()

@@ -1,9 +1,14 @@
 """`workers`: a cluster on this or a further machine, for every session that has no parent of its own."""
 
+import logging.config
+import os
 import sys
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
+
+from config import logs
 from processing.management.arguments import add_workers, plain_text
 from processing.management.attendance import new_parent
 from processing.management.base import StockproofCommand
@@ -25,11 +30,19 @@ class Command(StockproofCommand):
         add_workers(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        log_each_batch()
         parent = new_parent(options["workers"], options["queue"])
         parent.register()
         self.note(f"{options['workers']} workers are starting. Ctrl-C ends them.")
         parent.run(is_over=lambda: False)
         end_served(parent)
+
+
+def log_each_batch() -> None:
+    """Log from INFO up, here and in child processes, unless LOG_LEVEL is given: nobody watches a service's progress."""
+    if not settings.LOG_LEVEL_IS_GIVEN:
+        os.environ["LOG_LEVEL"] = "info"
+        logging.config.dictConfig(logs.configuration("INFO"))
 
 
 def end_served(parent: Parent) -> None:
