@@ -102,6 +102,8 @@ def run_batch(batch: Batch, work: Slice) -> None:
             PhotoRun(batch, work).run()
     except SourceGone as error:
         _fail(batch, str(error))
+        # The session has stopped because of it, so it explains no later death of this process.
+        work.presence.recorder.note_overcome()
     except StepRefused as error:
         logger.warning("step refused, work dropped", extra={"error": str(error)})
         batch.release()

@@ -10,7 +10,7 @@ from processing.analysis.verdict import COMPARE_KEY
 from processing.models import Batch, ImageResult, ProcessingSession
 from processing.models.batch import Commit, Seal
 from processing.models.override import decide
-from processing.overriding import newest_of
+from processing.overriding import newest_of, shift_of
 from processing.states import Relation as Found
 from processing.states import Verdict
 from processing.superseding import clear_relations

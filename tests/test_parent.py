@@ -17,6 +17,7 @@ from processing.models import Batch, ProcessingSession, Worker
 from processing.parent import CRASH_LOOP, CRASH_LOOP_DEATHS_MIN, RESTART_WAIT_S_MAX, Child, Parent
 from processing.queue import SHARED_QUEUE, offer_lane, private_queue, unstarted_lanes
 from processing.states import BatchKind, BatchStatus, Stage, Status
+from processing.worker import ENDING
 from tests.factories import make_batch, make_session, make_worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,6 +58,11 @@ def begun_parent(session: ProcessingSession | None = None) -> Parent:
     parent = Parent(workers=1, look=ignore)
     parent._begin(parent.register(session))
     return parent
+
+
+def last_words(parent: Parent) -> recorder.Flight:
+    """Read what the parent's recorder says now."""
+    return recorder.read_flight(parent.presence.recorder.token)
 
 
 def stop(parent: Parent) -> None:
@@ -243,8 +249,10 @@ def test_run_waits_for_the_database_and_then_asks_again(monkeypatch: pytest.Monk
     parent = Parent(workers=1, look=ignore)
     parent.register(working_session())
     answers = iter([OperationalError("gone"), False, True])
+    stood: list[bool | None] = []
 
     def is_over() -> bool:
+        stood.append(last_words(parent).error.get("stands"))
         answer = next(answers)
         if isinstance(answer, Exception):
             raise answer
@@ -252,7 +260,7 @@ def test_run_waits_for_the_database_and_then_asks_again(monkeypatch: pytest.Monk
 
     parent.run(is_over=is_over)
 
-    assert next(answers, "asked three times") == "asked three times"
+    assert (next(answers, "asked three times"), stood) == ("asked three times", [None, True, False])
 
 
 def test_parent_moves_its_session_on_at_the_next_tick_when_the_scan_has_ended(
@@ -285,10 +293,54 @@ def test_signal_stops_the_run_after_what_must_be_done_first(monkeypatch: pytest.
     parent = Parent(workers=1, look=ignore)
     parent.register(session)
 
+    signals: list[int | None] = []
+
     def send() -> bool:
         signal.raise_signal(signal.SIGTERM)
+        signals.append(last_words(parent).stop_signal)
         return False
 
     parent.run(is_over=send, on_stop=session.pause)
 
+    assert signals == [signal.SIGTERM]
     assert (parent.signal_count, parent.last_signal, session.status) == (1, signal.SIGTERM, Status.PAUSED)
+
+
+def test_signal_before_the_row_is_there_is_written_down_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    parent = Parent(workers=1, look=ignore)
+    save = Worker.save
+
+    def save_while_stopped(row: Worker, **options: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        save(row, **options)
+
+    monkeypatch.setattr(Worker, "save", save_while_stopped)
+
+    parent.register()
+
+    assert last_words(parent).stop_signal == signal.SIGINT
+    parent.presence.end()
+
+
+def test_parent_that_cannot_mark_its_end_leaves_word_that_it_was_ending(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keep(monkeypatch, STAYS)
+    parent = Parent(workers=1, look=ignore)
+    parent.register(working_session())
+
+    def fail(_queue: str) -> None:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(module.queue, "drop_queue", fail)
+
+    parent.run(is_over=lambda: True)
+
+    words = last_words(parent)
+    monkeypatch.undo()
+    parent.presence.end()
+    assert (words.phase, words.error["stands"], words.error["types"][0]) == (
+        ENDING,
+        True,
+        "django.db.utils.OperationalError",
+    )

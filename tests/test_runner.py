@@ -172,6 +172,25 @@ def test_input_error_that_passes_never_becomes_a_verdict(
     assert (session.status, live_rows(session, "verdict")) == (Status.COMPLETED, ["approved", "approved"])
 
 
+def test_input_error_stands_until_the_photo_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = scanned_session(write_photos(tmp_path / "source", 1))
+    refuse_to_open(monkeypatch, "00.jpg", errno.EIO, 2)
+    words: list[bool] = []
+
+    with worker_slice() as work:
+        note_error, overcome = work.presence.recorder.note_error, work.presence.recorder.note_overcome
+        read = lambda: recorder.read_flight(work.presence.recorder.token).error["stands"]  # noqa: E731
+        monkeypatch.setattr(
+            work.presence.recorder, "note_error", lambda error: (note_error(error), words.append(read()))
+        )
+        monkeypatch.setattr(
+            work.presence.recorder, "note_overcome", lambda: (overcome(), words.append(read()))
+        )
+        run_slice(session.pk, work)
+
+    assert words == [True, True, False]
+
+
 def test_session_fails_with_a_sentence_and_goes_on_later_when_an_input_error_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,9 +201,11 @@ def test_session_fails_with_a_sentence_and_goes_on_later_when_an_input_error_sta
     with worker_slice() as work:
         run_slice(session.pk, work)
         limit_s = work.presence._limit_s
+        error = recorder.read_flight(work.presence.recorder.token).error
 
     session.refresh_from_db()
     assert limit_s is None
+    assert (error["errno"], error["stands"], error["fatal"]) == (errno.EIO, False, False)
     assert (session.status, live_rows(session, "position")) == (Status.FAILED, [0])
     assert session.last_error == (
         "01.jpg cannot be read: Input/output error. This is no fault of the photo: "

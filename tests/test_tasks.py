@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError
 from pytest_django import Settings
 
-from processing import queue, runner, tasks
+from processing import queue, recorder, runner, tasks
 from processing.models import Batch, Worker
 from processing.models.batch import BatchQuerySet
 from processing.queue import SHARED_QUEUE, unstarted_lanes
@@ -160,6 +160,8 @@ def test_lane_gives_its_batch_back_once_the_database_answers_again(
     session.refresh_from_db()
     assert (session.status, Batch.objects.get(pk=batch.pk).status) == (Status.RUNNING, BatchStatus.QUEUED)
     assert (len(calls), Worker.objects.get(pk=work.presence.row.pk).lane_session) == (3, None)
+    error = recorder.read_flight(work.presence.recorder.token).error
+    assert (error["types"][0], error["stands"]) == ("django.db.utils.OperationalError", False)
 
 
 def test_lane_is_refused_in_a_process_that_is_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,6 +201,45 @@ def test_worker_that_was_buried_registers_anew_and_a_stop_between_is_not_lost(
     assert [(row.parent_id, row.ended_at is None) for row in rows] == [(parent.pk, False)] * 2
 
 
+def test_stop_is_written_down_at_once_and_whoever_dies_of_an_error_says_of_which(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parent = make_worker()
+    tokens: list[str] = []
+
+    def take_calls(_queue: str, _wants_to_stop: object) -> None:
+        tokens.append(tasks._presence.recorder.token)
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise KeyError("wonder")
+
+    monkeypatch.setattr(queue, "work_off", take_calls)
+    keep_globals(monkeypatch)
+
+    with pytest.raises(KeyError):
+        tasks.labor(parent.pk, SHARED_QUEUE, 1)
+
+    flight = recorder.read_flight(tokens[0])
+    tasks._presence.end()
+    assert (flight.stop_signal, flight.error["types"][0], flight.error["fatal"]) == (15, "KeyError", True)
+
+
+def test_lanes_error_stands_no_longer_once_its_session_has_failed(
+    work: Slice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = make_session()
+    make_batch(session=session)
+
+    def break_down(_batch: Batch, _work: Slice) -> None:
+        raise KeyError("wonder")
+
+    monkeypatch.setattr(runner, "run_batch", break_down)
+
+    tasks.run_lane(str(session.pk), 0)
+
+    error = recorder.read_flight(work.presence.recorder.token).error
+    assert (error["types"], error["stands"]) == (["KeyError", "LookupError"], False)
+
+
 def test_worker_does_not_register_anew_when_its_parent_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     parent = make_worker()
 
@@ -225,7 +266,8 @@ def test_worker_is_buried_with_the_exit_code_that_its_cluster_saw() -> None:
     batch.refresh_from_db()
     (crash,) = Crash.objects.order_by("pk")
     assert (batch.status, batch.lease, crash.session) == (BatchStatus.QUEUED, 2, session)
-    assert crash.evidence == [
+    assert crash.crash_type == "application_crash"
+    assert crash.evidence[:2] == [
         f"A worker {dead.pid} on {dead.host} ended without saying so.",
-        "It was ended by signal 11.",
+        "It was ended by signal 11 (SIGSEGV).",
     ]

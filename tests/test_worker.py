@@ -9,12 +9,14 @@ from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
+from django.db import OperationalError
 from django.db.models import F
 from pytest_django import Settings
 
 from processing import recorder, worker
 from processing.models import Worker
-from processing.worker import DEATH_GRACE_S, PHOTO_TIMEOUT_EXIT, SILENT_BEATS, Presence, Watch
+from processing.vitals import Vitals, read_vitals
+from processing.worker import DEATH_GRACE_S, ENDING, PHOTO_TIMEOUT_EXIT, SILENT_BEATS, Presence, Watch
 from tests.commands.processes import make_dead
 from tests.factories import make_batch, make_session, make_worker
 
@@ -169,6 +171,97 @@ def test_beat_counts_and_says_what_the_process_does(presence: Presence) -> None:
     row = Worker.objects.get(pk=presence.row.pk)
     assert (row.beat, row.telemetry["photo"], row.telemetry["rss_bytes"] > 0) == (2, "a.jpg", True)
     assert not presence.wants_to_stop
+
+
+def test_vitals_of_the_last_beat_are_kept_in_the_row_and_in_the_recorder(
+    presence: Presence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_start = Worker.objects.get(pk=presence.row.pk).telemetry["vitals"]
+    later = Vitals(own_oom=7, host_oom=9)
+    monkeypatch.setattr(worker, "read_vitals", lambda: later)
+
+    presence.beat()
+
+    row = Worker.objects.get(pk=presence.row.pk)
+    flight = recorder.read_flight(presence.recorder.token)
+    assert at_start["host_oom"] == read_vitals().host_oom
+    assert row.telemetry["vitals"] == flight.vitals == later.as_facts()
+    assert flight.extra["rss_bytes"] == row.telemetry["rss_bytes"]
+
+
+def test_process_looks_more_often_than_it_beats_when_asked_to(
+    presence: Presence, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.HEARTBEAT_S = 2
+    waits = Waits(10)
+    monkeypatch.setattr(presence, "_over", waits)
+    monkeypatch.setattr(worker, "connection", SimpleNamespace(close=lambda: None))
+    looks: list[int] = []
+
+    presence._beat_until_over(lambda: looks.append(1), 0.4)
+
+    presence.row.refresh_from_db()
+    assert (waits.asked_s, len(looks), presence.row.beat) == ([0.4] * 11, 10, 2)
+
+
+def test_process_waits_a_beat_when_the_database_does_not_answer(
+    presence: Presence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = Waits(2)
+    monkeypatch.setattr(presence, "_over", waits)
+
+    def fail() -> None:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(worker, "connection", SimpleNamespace(close=lambda: None))
+    presence._beat_until_over(fail, 0.4)
+
+    assert waits.asked_s == [0.4, 2, 2]
+
+
+class Waits:
+    """Stands for the wish to end: notes how long each wait would be, until they are over."""
+
+    def __init__(self, number: int) -> None:
+        """Be asked so often in vain."""
+        self.left, self.asked_s = number, []
+
+    def wait(self, timeout_s: float) -> bool:
+        """Say whether they are over."""
+        self.asked_s.append(timeout_s)
+        self.left -= 1
+        return self.left < 0
+
+    def set(self) -> None:
+        """Say nothing: the process ends here anyway."""
+
+
+def test_error_that_ends_the_process_is_written_down_and_goes_on_its_way(presence: Presence) -> None:
+    with pytest.raises(ValueError, match="nobody expected"), presence.last_words():
+        raise ValueError("nobody expected this")
+
+    flight = recorder.read_flight(presence.recorder.token)
+    assert (flight.last_error, flight.error["types"], flight.error["fatal"]) == (
+        "nobody expected this",
+        ["ValueError"],
+        True,
+    )
+
+
+def test_process_says_that_it_is_ending_before_it_asks_the_database(
+    presence: Presence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_worker: Worker) -> bool:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(Worker, "end", fail)
+
+    with pytest.raises(OperationalError):
+        presence.end()
+
+    flight = recorder.read_flight(presence.recorder.token)
+    monkeypatch.undo()
+    assert flight.phase == ENDING
 
 
 def test_beat_says_that_work_must_be_dropped_when_the_process_was_buried(presence: Presence) -> None:
