@@ -3,7 +3,6 @@
 Anyone who may write the database can compute a SHA-256 again; these only those who know the keys (guarantee 10).
 """
 
-import hmac
 from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
@@ -27,23 +26,15 @@ def _microseconds(instant: datetime) -> int:
     return int(instant.timestamp() * 1_000_000 + 0.5)
 
 
-def extend(digest: Stored, batch_id: int, links: Iterable[Link], secret: str | None = None) -> bytes:
+def extend(digest: Stored, batch_id: int, links: Iterable[Link], *, secret: str | None = None) -> bytes:
     """Chain rows, in the order of their keys, onto a batch's digest; with the key that signs now, or another."""
-    digest, secret = bytes(digest), secret or keys.current_secret()
+    digest = bytes(digest)
     for pk, created_at, mac in links:
         numbers = b"".join(
             n.to_bytes(8, "big", signed=True) for n in (batch_id, pk, _microseconds(created_at))
         )
-        digest = keys.sign_with(secret, "batch digest", digest, numbers, bytes(mac))
+        digest = keys.sign("batch digest", digest, numbers, bytes(mac), secret=secret)
     return digest
-
-
-def holds(digest: Stored, batch_id: int, links: Iterable[Link]) -> bool:
-    """Say whether a batch's digest is that of just these rows, under the key that it names itself."""
-    if not digest:
-        return next(iter(links), None) is None
-    secret = keys.secret_of(digest)
-    return secret is not None and hmac.compare_digest(bytes(digest), extend(EMPTY, batch_id, links, secret))
 
 
 def after_commit(batch: "Batch", added: Iterable["ImageResult"]) -> bytes:
@@ -60,30 +51,21 @@ def digest_of(batch: "Batch") -> bytes:
     return extend(EMPTY, batch.pk, rows.iterator(ROWS_PER_READ))
 
 
-def add_finished(total: Stored, batch_id: int, digest: Stored, secret: str | None = None) -> bytes:
+def add_finished(total: Stored, batch_id: int, digest: Stored, *, secret: str | None = None) -> bytes:
     """Add a finished batch's digest to a session's sum, in which the order of the batches does not count.
 
     The sum of keyed hashes is the multiset hash MSet-Add-Hash (Clarke et al., Asiacrypt 2003).
     """
-    secret = secret or keys.current_secret()
-    tag = keys.sign_with(secret, "finished batch", batch_id.to_bytes(8, "big"), bytes(digest))
+    tag = keys.sign("finished batch", batch_id.to_bytes(8, "big"), bytes(digest), secret=secret)
     head, mac = tag[: keys.KEY_ID_BYTES], tag[keys.KEY_ID_BYTES :]
     before = int.from_bytes(bytes(total)[keys.KEY_ID_BYTES :], "big")
     after = (before + int.from_bytes(mac, "big")) % SUM_BELOW
     return head + after.to_bytes(keys.MAC_BYTES, "big")
 
 
-def finished_sum(batches: Iterable[tuple[int, Stored]], secret: str | None = None) -> bytes:
+def finished_sum(batches: Iterable[tuple[int, Stored]], *, secret: str | None = None) -> bytes:
     """Compute a session's sum from its finished batches, each as its key and digest."""
     total = EMPTY
     for batch_id, digest in batches:
-        total = add_finished(total, batch_id, digest, secret)
+        total = add_finished(total, batch_id, digest, secret=secret)
     return total
-
-
-def sum_holds(total: Stored, batches: Iterable[tuple[int, Stored]]) -> bool:
-    """Say whether a session's sum is that of just these finished batches, under the key that it names itself."""
-    if not total:
-        return next(iter(batches), None) is None
-    secret = keys.secret_of(total)
-    return secret is not None and hmac.compare_digest(bytes(total), finished_sum(batches, secret))

@@ -45,25 +45,27 @@ def secret_named(key_id: bytes) -> str | None:
     return next((s for s in settings.STOCKPROOF_CHECKPOINT_KEYS if id_of(s) == key_id), None)
 
 
-def sign(purpose: str, *parts: bytes) -> bytes:
-    """Make the tag of some parts in this order. Each part's length counts, so no two lists look alike."""
-    return sign_with(current_secret(), purpose, *parts)
+def sign(purpose: str, *parts: bytes, secret: str | None = None) -> bytes:
+    """Make the tag of some parts in this order, with the first key unless another is given.
 
-
-def sign_with(secret: str, purpose: str, *parts: bytes) -> bytes:
-    """Make a tag with a secret of one's choice: to compute again what an older key has signed."""
+    Each part's length counts, so no two lists look alike.
+    """
+    secret = current_secret() if secret is None else secret
     return id_of(secret) + _mac(secret, purpose, parts)
-
-
-def secret_of(tag: Stored) -> str | None:
-    """Find the secret that a tag was made with; None when it is not among the configured ones."""
-    return secret_named(bytes(tag[:KEY_ID_BYTES]))
 
 
 def holds(tag: Stored, purpose: str, *parts: bytes) -> bool:
     """Say whether a tag was made of just these parts with one of the configured keys."""
-    secret = secret_of(tag)
+    secret = secret_named(bytes(tag[:KEY_ID_BYTES]))
     return secret is not None and hmac.compare_digest(bytes(tag[KEY_ID_BYTES:]), _mac(secret, purpose, parts))
+
+
+def secret_of(tag: Stored) -> str | None:
+    """Find the secret that a tag was made with, or that the first tag of a chain is to be made with.
+
+    None when that key is not among the configured ones.
+    """
+    return secret_named(bytes(tag[:KEY_ID_BYTES])) if tag else current_secret()
 
 
 def is_current(tag: Stored) -> bool:

@@ -1,5 +1,6 @@
 """One batch against its rows: macs, places, duplicates, gaps, digest, counters. Reads only."""
 
+import hmac
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -54,8 +55,17 @@ def chosen(batch: Batch, live: Sequence[ImageResult]) -> list[ImageResult] | Non
 
 
 def _is_digest_of(batch: Batch, rows: Sequence[ImageResult]) -> bool:
-    links = ((row.pk, row.created_at, _as_bytes(row.mac)) for row in rows)
-    return digests.holds(batch.digest, batch.pk, links)
+    return digest_holds(
+        batch.digest, batch.pk, [(row.pk, row.created_at, _as_bytes(row.mac)) for row in rows]
+    )
+
+
+def digest_holds(digest: keys.Stored, batch_id: int, links: Sequence[digests.Link]) -> bool:
+    """Say whether a batch's digest is that of just these rows, under the key that it names itself."""
+    secret = keys.secret_of(digest)
+    if secret is None:
+        return False
+    return hmac.compare_digest(bytes(digest), digests.extend(digests.EMPTY, batch_id, links, secret=secret))
 
 
 def _as_bytes(value: "str | keys.Stored") -> bytes:

@@ -1,12 +1,13 @@
 """A session's own numbers against its batches: counters, reasons, the sum of digests. Reads only."""
 
+import hmac
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import Count, QuerySet, Sum
 
-from processing import digests
+from processing import digests, keys
 from processing.models import Batch, ImageResult, ProcessingSession
 from processing.models.batch import COUNTERS
 from processing.states import BatchKind, BatchStatus, Relation, Stage, Verdict
@@ -33,9 +34,17 @@ def _sum_problems(session: ProcessingSession) -> Iterator[Finding]:
     if dict(reasons) != session.reason_counts:
         text = f"The session counts the reasons {session.reason_counts}, its batches {dict(reasons)}."
         yield found(Code.SESSION_REASONS, text)
-    pairs = Batch.objects.finished_digests(session.pk).iterator(ROWS_PER_READ)
-    if not digests.sum_holds(session.finished_sum, pairs):
+    if not _sum_holds(session):
         yield found(Code.SUM, "The session's keyed sum is not that of its finished batches' digests.")
+
+
+def _sum_holds(session: ProcessingSession) -> bool:
+    """Say whether the keyed sum is that of the finished batches, under the key that it names itself."""
+    secret = keys.secret_of(session.finished_sum)
+    pairs = Batch.objects.finished_digests(session.pk).iterator(ROWS_PER_READ)
+    return secret is not None and hmac.compare_digest(
+        bytes(session.finished_sum), digests.finished_sum(pairs, secret=secret)
+    )
 
 
 def finished_batches(session: ProcessingSession) -> "QuerySet[Batch]":
