@@ -1,0 +1,134 @@
+"""What goes wrong in a world while it may: deaths, freezes, lost answers, messages that are doubled or lost, other photos."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from django_q.models import OrmQ
+
+from tests.simulation.actors import Parent, Reader
+from tests.simulation.world import Process
+
+if TYPE_CHECKING:
+    from tests.simulation.simulation import Simulation
+
+EVERY_S = 3.0
+FREEZE_S_MAX = 30.0
+# Below the three unexplained kills alone in flight that a photo is quarantined for (guarantee 9).
+KILLS_ALONE_MAX = 2
+DEEDS = {
+    "kill_worker": 6,
+    "kill_parent": 2,
+    "kill_host": 1,
+    "kill_everything": 1,
+    "stop_parent": 1,
+    "freeze_worker": 3,
+    "freeze_host": 2,
+    "lose_answer": 6,
+    "lose_message": 2,
+    "double_message": 2,
+    "change_photo": 2,
+}
+
+
+class Chaos:
+    """Does a deed now and then, and starts again what is missing on a host, as a person or a boot would."""
+
+    def __init__(self, simulation: "Simulation") -> None:
+        self.simulation, self.world = simulation, simulation.world
+        self.kills_alone: dict[tuple[int | None, int], int] = {}
+        self.is_raging = True
+
+    def live(self, _process: Process) -> None:
+        """Do deeds until told to stop; then only start what is missing."""
+        chance = self.world.random
+        while True:
+            self.world.pause(chance.expovariate(1.0 / EVERY_S))
+            if self.is_raging:
+                deed: Callable[[], None] = getattr(
+                    self, "_" + chance.choices(list(DEEDS), list(DEEDS.values()))[0]
+                )
+                deed()
+            if chance.random() < 0.4 or not self.is_raging:
+                self._start_missing()
+
+    def _start_missing(self) -> None:
+        for host in self.simulation.hosts:
+            if not self.world.living("parent", host):
+                workers = self.world.random.choice([1, 2])
+                self.world.start("parent", host, Parent(self.world, workers).live)
+        if not self.world.living("web"):
+            self.world.start("web", self.simulation.hosts[0], Reader(self.world).live)
+
+    def _choose(self, kind: str) -> Process | None:
+        living = self.world.living(kind)
+        return self.world.random.choice(living) if living else None
+
+    def _kill(self, process: Process | None) -> None:
+        if process is not None and self._may_die(process):
+            self.world.kill(process, -9)
+
+    def _may_die(self, process: Process) -> bool:
+        """Spare who has a photo alone in flight that two such kills have hit: the third would rightly count."""
+        for worker in [process, *process.children]:
+            if worker.presence is None or worker.is_dead:
+                continue
+            flight = worker.presence.recorder.flight
+            if flight.get("alone") and flight.get("positions"):
+                key = flight.get("batch"), flight["positions"][0]
+                if self.kills_alone.get(key, 0) >= KILLS_ALONE_MAX:
+                    return False
+                self.kills_alone[key] = self.kills_alone.get(key, 0) + 1
+        return True
+
+    def _kill_worker(self) -> None:
+        self._kill(self._choose("worker"))
+
+    def _kill_parent(self) -> None:
+        self._kill(self._choose("parent"))
+
+    def _kill_host(self) -> None:
+        host = self.world.random.choice(self.simulation.hosts)
+        for process in self.world.living("parent", host) + self.world.living("web", host):
+            self._kill(process)
+
+    def _kill_everything(self) -> None:
+        for process in self.world.living("parent"):
+            self._kill(process)
+
+    def _stop_parent(self) -> None:
+        parent = self._choose("parent")
+        if parent is not None:
+            self.world.note(f"{parent.name} is asked to stop")
+            parent.draining.set()
+
+    def _freeze_worker(self) -> None:
+        worker = self._choose("worker")
+        if worker is not None:
+            self.world.freeze(worker, self.world.random.uniform(0.5, FREEZE_S_MAX))
+
+    def _freeze_host(self) -> None:
+        duration_s = self.world.random.uniform(0.5, FREEZE_S_MAX)
+        host = self.world.random.choice(self.simulation.hosts)
+        for process in self.world.living("", host):
+            if process.name.startswith(("parent", "worker")):
+                self.world.freeze(process, duration_s)
+
+    def _lose_answer(self) -> None:
+        process = self._choose("worker") if self.world.random.random() < 0.8 else self._choose("")
+        if process is not None:
+            process.lost_answers.append(self.world.random.choice(["lands", "does not land"]))
+
+    def _lose_message(self) -> None:
+        for message in OrmQ.objects.order_by("pk")[:1]:
+            self.world.note("a message is lost")
+            message.delete()
+
+    def _double_message(self) -> None:
+        for message in OrmQ.objects.order_by("pk")[:1]:
+            self.world.note("a message is doubled")
+            OrmQ.objects.create(key=message.key, payload=message.payload, lock=message.lock)
+
+    def _change_photo(self) -> None:
+        self.simulation.change_photo()
+
+

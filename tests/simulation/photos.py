@@ -1,0 +1,132 @@
+"""Photos that are one line of text: what they say is what their measuring finds, so every verdict is known."""
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from processing.analysis.records import Facts, Measured, PhotoRefused
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+RULES: dict[str, Any] = {"formats": ["JPEG"], "focus_min": 0.5, "similar_distance_max": 0}
+GROUP_SIZE = 2
+MEASURE_S_MAX = 1.5
+POISONS = ("segfault", "hang", "memory")
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What becomes of a photo, before it is compared."""
+
+    verdict: str
+    reasons: tuple[str, ...]
+
+
+def expected_of(data: bytes) -> Expected:
+    """Say what a photo's content makes of it; a poison never gets a row of this kind."""
+    kind = data.split()[0].decode()
+    if kind == "blurred":
+        return Expected("rejected", ("out_of_focus",))
+    if kind == "torn":
+        return Expected("unreadable", ("unreadable",))
+    return Expected("approved", ())
+
+
+def measured_of(data: bytes) -> Measured:
+    """Measure a photo: a pure function of its bytes."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    kind = data.split()[0]
+    if kind == b"torn":
+        return Measured(sha256, None, {}, b"", PhotoRefused("unreadable", None, None, "It is torn."))
+    focus = 0.1 if kind == b"blurred" else 0.6
+    return Measured(sha256, Facts("JPEG", 3000, 2000, len(data), "sRGB"), {"focus": focus}, b"", None)
+
+
+class FakePipeline:
+    """Stands for the pipeline of one process: measures by reading, dies of poison, takes the world's time."""
+
+    device_name = "cpu"
+
+    def __init__(self, world: "World", *, group_size: int = GROUP_SIZE) -> None:
+        self.world, self.batch_size = world, group_size
+
+    def set_batch_size(self, batch_size: int) -> None:
+        """Set how many photos are in flight at once."""
+        self.batch_size = max(1, batch_size)
+
+    def prepare(self, data: bytes) -> bytes:
+        """Decode."""
+        return data
+
+    def measure(self, batch: Sequence[bytes]) -> list[Measured]:
+        """Measure, unless one of them is poison."""
+        self.world.pause(self.world.random.uniform(0.1, MEASURE_S_MAX))
+        for data in batch:
+            if data.split()[0].decode() in POISONS:
+                self._suffer(data.split()[0].decode(), len(batch))
+        return [measured_of(data) for data in batch]
+
+    def _suffer(self, kind: str, count: int) -> None:
+        acts: dict[str, Callable[[], object]] = {
+            "segfault": lambda: self.world.die(-11),
+            "hang": self._hang,
+            "memory": self._run_out_of_memory,
+        }
+        acts[kind]()
+
+    def _hang(self) -> None:
+        while True:
+            self.world.pause(3600.0)
+
+    def _run_out_of_memory(self) -> None:
+        raise MemoryError
+
+
+class Album:
+    """One source folder, and every content that each of its photos ever had."""
+
+    def __init__(self, folder: Path, world: "World") -> None:
+        self.folder, self.world = folder, world
+        self.known: dict[str, bytes] = {}
+        self._clock_ns = 10**18
+        folder.mkdir(parents=True)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a photo, or replace it by another content; the time always goes on."""
+        path = self.folder / name
+        path.write_bytes(data)
+        self._clock_ns += 1_000_000
+        os.utime(path, ns=(self._clock_ns, self._clock_ns))
+        self.known[hashlib.sha256(data).hexdigest()] = data
+
+    def names(self) -> list[str]:
+        """List the photos, in order of position."""
+        return sorted(path.name for path in self.folder.iterdir())
+
+    def read(self, name: str) -> bytes:
+        """Give the present content."""
+        return (self.folder / name).read_bytes()
+
+    def is_poison(self, name: str) -> bool:
+        """Whether this photo costs a worker its life."""
+        return self.read(name).split()[0].decode() in POISONS
+
+
+def draw_album(folder: Path, world: "World", photos_count: int, poisons_count: int) -> Album:
+    """Fill a folder with photos of known verdicts, some of them twice, some poisonous."""
+    album = Album(folder, world)
+    chance = world.random
+    contents: list[bytes] = []
+    for number in range(photos_count):
+        kind = chance.choices(["sharp", "blurred", "torn"], [6, 3, 1])[0]
+        data = f"{kind} {number}".encode()
+        contents.append(chance.choice(contents) if contents and chance.random() < 0.15 else data)
+    for place in chance.sample(range(photos_count), poisons_count):
+        contents[place] = f"{chance.choice(POISONS)} {place}".encode()
+    for number, data in enumerate(contents):
+        album.write(f"{number:02d}.jpg", data)
+    return album

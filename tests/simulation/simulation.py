@@ -1,0 +1,130 @@
+"""One seed from its first step to its last: what lives in it, what is checked, and how it has to end."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from processing.models import ProcessingSession
+from tests.simulation.actors import Parent, Reader
+from tests.simulation.chaos import Chaos
+from tests.simulation.checker import Checker
+from tests.simulation.person import Person
+from tests.simulation.photos import RULES, Album, draw_album
+from tests.simulation.reading import Stored
+from tests.simulation.stage import Stage, staged
+from tests.simulation.world import Thread, Violation, World
+
+RAGE_S = 45.0
+CALM_S_MAX = 400.0
+QUIET = {"processing_worker", "django_q_ormq"}
+
+
+class Simulation:
+    """The sessions of one world, and who is at them."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage, self.world = stage, stage.world
+        self.hosts = ["atelier", "cellar"]
+        self.albums: dict[str, Album] = {}
+        self.poisons: set[tuple[str, int]] = set()
+        chance = self.world.random
+        self._add_session(photos_count=chance.randint(8, 14), batch_size=chance.randint(4, 6), poisons_count=chance.choice([0, 0, 1, 1, 2]))
+        self._add_session(photos_count=chance.randint(3, 6), batch_size=3, poisons_count=0)
+        self.checker = Checker(self)
+        self.chaos, self.person = Chaos(self), Person(self)
+        self.world.after_step = self._after_step
+
+    @property
+    def session_ids(self) -> list[str]:
+        """The keys of the sessions, the greater one first."""
+        return list(self.albums)
+
+    @property
+    def contents(self) -> dict[str, bytes]:
+        """Every content that a photo ever had, by its hash."""
+        return {sha256: data for album in self.albums.values() for sha256, data in album.known.items()}
+
+    def _add_session(self, *, photos_count: int, batch_size: int, poisons_count: int) -> None:
+        folder = self.stage.place / f"photos-{len(self.albums)}"
+        album = draw_album(folder, self.world, photos_count, poisons_count)
+        session = ProcessingSession.start(
+            name=folder.name,
+            source=str(folder),
+            source_path=bytes(folder),
+            preset_name="Adobe Stock",
+            preset=RULES,
+            batch_size=batch_size,
+            checkpoint_interval=2,
+        )
+        self.albums[session.pk.hex] = album
+        self.poisons |= {
+            (session.pk.hex, position) for position, name in enumerate(album.names()) if album.is_poison(name)
+        }
+
+    def was_poison(self, session: str, position: int) -> bool:
+        """Whether a photo has ever been poison."""
+        return (session, position) in self.poisons
+
+    def change_photo(self) -> None:
+        """Give a photo that is no poison another content."""
+        session = self.world.random.choice(self.session_ids)
+        album = self.albums[session]
+        position = self.world.random.randrange(len(album.names()))
+        name = album.names()[position]
+        if (session, position) in self.poisons:
+            return
+        kind = self.world.random.choice(["sharp", "blurred", "torn"])
+        self.world.note(f"photo {position} of {session[:4]} is changed")
+        album.write(name, f"{kind} {position} at {self.world.now:.3f}".encode())
+
+    def subject_of(self, thread: Thread, _before: Stored, _after: Stored) -> str | None:
+        """Give the session that a step is for; None when it is for all."""
+        return None if thread.name not in ("main", "writer") else thread.process.subject
+
+    def _after_step(self, thread: Thread) -> None:
+        if self.stage.written:
+            if not self.stage.written <= QUIET or "processing_worker" in self.stage.written:
+                self.checker.check(thread, self.stage.written)
+            self.stage.written.clear()
+
+    def run(self) -> None:
+        """Let faults rage, then let everything come to its end, and look at what came of it."""
+        world = self.world
+        for host in self.hosts:
+            world.start("parent", host, Parent(world, world.random.choice([1, 2])).live)
+        world.start("web", self.hosts[0], Reader(world).live)
+        world.start("chaos", "elsewhere", self.chaos.live)
+        world.start("people", "elsewhere", self.person.live)
+        world.run(self._is_over, RAGE_S)
+        self._calm_down()
+        if not world.run(self._is_over, world.now + CALM_S_MAX):
+            raise Violation(world, f"Faults have stopped, and sessions do not end: {self._open_sessions()}")
+        self._check_end()
+
+    def _calm_down(self) -> None:
+        self.world.note("faults stop")
+        self.chaos.is_raging = self.person.is_playing = self.stage.faults = False
+        for process in self.world.living():
+            process.lost_answers.clear()
+            process.frozen_until = min(process.frozen_until, self.world.now)
+
+    def _is_over(self) -> bool:
+        return not self._open_sessions()
+
+    def _open_sessions(self) -> list[object]:
+        return [session for session in self.checker.before.sessions.values() if not session.is_over]
+
+    def _check_end(self) -> None:
+        for session in self.checker.before.sessions.values():
+            positions = {row.position for row in self.checker.before.live_of(session.pk)}
+            photos = set(range(len(self.albums[session.pk].names())))
+            if session.stage == "completed" and positions != photos:
+                raise Violation(self.world, f"completed with {positions} of {photos}")
+
+
+def simulate(seed: int, place: Path, renew: Callable[[], None]) -> World:
+    """Run one seed on an emptied database; raises Violation with the trace."""
+    renew()
+    world = World(seed)
+    with staged(world, place / str(seed)) as stage:
+        Simulation(stage).run()
+    return world
