@@ -19,7 +19,7 @@ from django_htmx.middleware import HtmxDetails
 from processing.forms import SessionListForm, SessionPartForm, StepForm
 from processing.models import ProcessingSession, StepRefused
 from processing.overview import CrashLine, overview_of, rows_of, rows_version, tabs_of
-from recovery import detection
+from recovery import acts, detection
 from recovery.models import Crash
 
 logger = logging.getLogger(__name__)
@@ -138,11 +138,15 @@ def _take_step(request: HtmxRequest, session_id: UUID, step: str) -> HttpRespons
     if not form.is_valid():
         context = {"overview": overview_of(found, crash), "form": form}
         return render(request, "processing/cancel.html", context, status=400)
-    by, why = request.user.get_username(), form.cleaned_data["why"]
+    why = form.cleaned_data["why"]
+    person: dict[str, Any] = {
+        "actor": request.user.get_username(),
+        "address": request.META.get("REMOTE_ADDR"),
+    }
     steps: dict[str, Callable[[], None]] = {
-        "pause": lambda: found.pause(by=by, why=why),
-        "resume": found.resume,
-        "cancel": lambda: found.cancel(by=by, why=why),
+        "pause": lambda: acts.pause(found, why=why, **person),
+        "resume": lambda: acts.resume(found, **person),
+        "cancel": lambda: acts.cancel(found, why=why, **person),
     }
     try:
         steps[step]()

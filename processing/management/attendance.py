@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from processing.management.base import StockproofCommand
+from processing.management.base import StockproofCommand, acting_person
 from processing.management.failures import CommandFailed, Refused
 from processing.management.lines import progress_text
 from processing.models import ProcessingSession, StepRefused
@@ -16,7 +16,7 @@ from processing.parent import Parent
 from processing.progress import status_of
 from processing.queue import SHARED_QUEUE
 from processing.states import Status
-from recovery import detection
+from recovery import acts, detection
 from recovery.statistics import totals_of
 
 STATUS_EVERY_S = 1.0
@@ -114,7 +114,7 @@ def follow(command: StockproofCommand, session: ProcessingSession, parent: Paren
 
     def pause() -> None:
         try:
-            session.pause(why="The command that attended it was stopped.")
+            acts.pause(session, actor=acting_person(), why="The command that attended it was stopped.")
         except StepRefused:
             session.refresh_from_db()
 

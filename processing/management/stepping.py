@@ -2,6 +2,7 @@
 
 import time
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from processing.management.arguments import add_session, plain_text
@@ -14,9 +15,9 @@ WAIT_POLL_S = 0.2
 
 
 class HoldCommand(StockproofCommand):
-    """Takes the step `step_name`, which keeps the workers away, and can wait until they are away."""
+    """Does the act `hold`, which keeps the workers away, and can wait until they are away."""
 
-    step_name: ClassVar[str]
+    hold: ClassVar[Callable[..., None]]
     done: ClassVar[str]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -27,9 +28,9 @@ class HoldCommand(StockproofCommand):
         parser.add_argument("--reason", type=plain_text, default="", help="Why, for the record.")
 
     def handle(self, *, wait: bool, reason: str, **options: Any) -> None:
-        """Take the step."""
+        """Do the act."""
         session = self.session_named(options["session"])
-        getattr(session, self.step_name)(by=acting_person(), why=reason)
+        self.hold(session, actor=acting_person(), why=reason)
         if wait:
             self._wait_for_workers(session)
             session.refresh_from_db()

@@ -6,7 +6,7 @@ import pytest
 
 from processing.models import Batch, ImageResult, Worker
 from processing.states import Status
-from recovery.models import Crash
+from recovery.models import AuditEntry, Crash
 from tests.crash.proof import assert_exact
 from tests.crash.studio import Run, Studio, until
 from tests.crash.victim import Deed
@@ -39,6 +39,10 @@ def test_process_drains_and_pauses_its_session_when_it_is_stopped(studio: Studio
     assert studio.session().status == Status.PAUSED
     assert run.lines("summary")[0]["analysed_twice"] == 0
     studio.finish("resume", "latest", "--wait", "--workers", "2")
+    assert list(AuditEntry.objects.order_by("number").values_list("action", "outcome")) == [
+        ("pause", "done"),
+        ("resume", "done"),
+    ]
     assert_exact(studio, undisturbed)
 
 

@@ -1,6 +1,7 @@
 """`cancel`: give a session up for good."""
 
 from processing.management.stepping import HoldCommand
+from recovery import acts
 
 
 class Command(HoldCommand):
@@ -8,5 +9,5 @@ class Command(HoldCommand):
 
     help = "Cancel a session for good. Verdicts that are stored stay readable."
     example = "cancel latest --reason 'wrong folder'"
-    step_name = "cancel"
+    hold = staticmethod(acts.cancel)
     done = "cancelled"

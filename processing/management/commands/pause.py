@@ -1,6 +1,7 @@
 """`pause`: hand out no more work of a session."""
 
 from processing.management.stepping import HoldCommand
+from recovery import acts
 
 
 class Command(HoldCommand):
@@ -8,5 +9,5 @@ class Command(HoldCommand):
 
     help = "Pause a session. Photos that are being analyzed still land; `resume` goes on."
     example = 'pause latest --wait --reason "the laptop moves"'
-    step_name = "pause"
+    hold = staticmethod(acts.pause)
     done = "paused"

@@ -5,10 +5,11 @@ from typing import Any
 
 from processing.management.arguments import add_session, add_workers
 from processing.management.attendance import attend, new_parent
-from processing.management.base import StockproofCommand
+from processing.management.base import StockproofCommand, acting_person
 from processing.management.stepping import tell_step
 from processing.models import ProcessingSession
 from processing.states import Status
+from recovery import acts
 
 
 class Command(StockproofCommand):
@@ -31,13 +32,13 @@ class Command(StockproofCommand):
         session = self.session_named(options["session"])
         if wait:
             self._go_on(session, workers)
-        session.resume()
+        acts.resume(session, actor=acting_person())
         tell_step(self, session, "resumed")
 
     def _go_on(self, session: ProcessingSession, workers: int) -> None:
         parent = new_parent(workers)
         if session.status == Status.PAUSED:
-            session.resume(parent.register)
+            acts.resume(session, actor=acting_person(), register=parent.register)
         else:
-            session.take_up(parent.register)
+            acts.take_up(session, actor=acting_person(), register=parent.register)
         attend(self, session, parent)

@@ -1,0 +1,37 @@
+"""What people do to a session, each with its entry in the audit log: commands, pages and REST call these.
+
+All take the person's name and raise StepRefused where the state forbids the act; the refusal is recorded too.
+"""
+
+from processing.models import ProcessingSession
+from processing.models.session import Register
+from recovery.audit import Action, audited
+
+
+def pause(session: ProcessingSession, *, actor: str, why: str = "", address: str | None = None) -> None:
+    """Stop handing out a session's work."""
+    reason = {"why": why} if why else {}
+    with audited(Action.PAUSE, actor=actor, session=session.pk, address=address, details=reason):
+        session.pause(by=actor, why=why)
+
+
+def resume(
+    session: ProcessingSession, *, actor: str, register: Register | None = None, address: str | None = None
+) -> None:
+    """Lift a pause; `register` adds the row of a parent that serves the session from now on."""
+    with audited(Action.RESUME, actor=actor, session=session.pk, address=address) as details:
+        session.resume(register)
+        details["attempt"] = session.attempt
+
+
+def take_up(session: ProcessingSession, *, actor: str, register: Register) -> None:
+    """Give a session that only waits for workers a parent of its own: for the log, this too resumes it."""
+    with audited(Action.RESUME, actor=actor, session=session.pk, details={"waited_for_workers": True}):
+        session.take_up(register)
+
+
+def cancel(session: ProcessingSession, *, actor: str, why: str = "", address: str | None = None) -> None:
+    """Give a session up for good."""
+    reason = {"why": why} if why else {}
+    with audited(Action.CANCEL, actor=actor, session=session.pk, address=address, details=reason):
+        session.cancel(by=actor, why=why)
