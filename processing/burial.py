@@ -13,7 +13,8 @@ from django.db.models.functions import Now
 
 from processing import recorder
 from processing.models import Batch, ImageResult, ProcessingSession, Worker
-from processing.models.batch import Photo, Seal
+from processing.models.batch import Photo
+from processing.models.commit import Seal
 from processing.recorder import Flight
 from processing.sources import path_text
 from processing.states import BatchKind, BatchStatus, Verdict

@@ -27,44 +27,51 @@ def _microseconds(instant: datetime) -> int:
 
 
 def extend(digest: Stored, batch_id: int, links: Iterable[Link], *, secret: str | None = None) -> bytes:
-    """Chain rows, in the order of their keys, onto a batch's digest; with the key that signs now, or another."""
+    """Chain rows, each as its key, instant and mac, in the order of their keys, onto a batch's digest.
+
+    A chain stays under the key it was begun with until `rotate_keys` makes it anew: a chain that every commit
+    might make anew would sign whatever rows are there. One that was begun with an unknown key goes on bearing
+    that key's name, and so proves nothing. test: test_digest_proves_nothing_when_its_key_is_unknown.
+    """
+    secret = secret or keys.secret_of(digest)
     digest = bytes(digest)
     for pk, created_at, mac in links:
         numbers = b"".join(
             n.to_bytes(8, "big", signed=True) for n in (batch_id, pk, _microseconds(created_at))
         )
-        digest = keys.sign("batch digest", digest, numbers, bytes(mac), secret=secret)
+        tag = keys.sign("batch digest", digest, numbers, bytes(mac), secret=secret)
+        digest = tag if secret else digest[: keys.KEY_ID_BYTES] + tag[keys.KEY_ID_BYTES :]
     return digest
 
 
-def after_commit(batch: "Batch", added: Iterable["ImageResult"]) -> bytes:
-    """Give a batch's digest with the rows that were just added; made anew where the key has changed."""
-    if batch.digest and not keys.is_current(batch.digest):
-        return digest_of(batch)
-    rows = sorted((row.pk, row.created_at, bytes(row.mac)) for row in added)
-    return extend(batch.digest, batch.pk, rows)
+def after_commit(batch_id: int, digest: Stored, added: Iterable["ImageResult"]) -> bytes:
+    """Give a batch's digest with the rows that were just added."""
+    return extend(digest, batch_id, sorted((row.pk, row.created_at, bytes(row.mac)) for row in added))
 
 
-def digest_of(batch: "Batch") -> bytes:
-    """Compute a batch's digest from its live rows."""
+def digest_of(batch: "Batch", *, secret: str | None = None) -> bytes:
+    """Compute a batch's digest from its live rows, under the key of its stored digest unless another is given."""
     rows = batch.results.live().order_by("pk").values_list(*LINK)
-    return extend(EMPTY, batch.pk, rows.iterator(ROWS_PER_READ))
+    secret = secret or keys.secret_of(batch.digest) or keys.current_secret()
+    return extend(EMPTY, batch.pk, rows.iterator(ROWS_PER_READ), secret=secret)
 
 
 def add_finished(total: Stored, batch_id: int, digest: Stored, *, secret: str | None = None) -> bytes:
     """Add a finished batch's digest to a session's sum, in which the order of the batches does not count.
 
-    The sum of keyed hashes is the multiset hash MSet-Add-Hash (Clarke et al., Asiacrypt 2003).
+    The sum of keyed hashes is the multiset hash MSet-Add-Hash (Clarke et al., Asiacrypt 2003). Keys are as in
+    `extend`.
     """
+    secret = secret or keys.secret_of(total)
     tag = keys.sign("finished batch", batch_id.to_bytes(8, "big"), bytes(digest), secret=secret)
-    head, mac = tag[: keys.KEY_ID_BYTES], tag[keys.KEY_ID_BYTES :]
+    head, mac = bytes(total or tag)[: keys.KEY_ID_BYTES], tag[keys.KEY_ID_BYTES :]
     before = int.from_bytes(bytes(total)[keys.KEY_ID_BYTES :], "big")
     after = (before + int.from_bytes(mac, "big")) % SUM_BELOW
     return head + after.to_bytes(keys.MAC_BYTES, "big")
 
 
 def finished_sum(batches: Iterable[tuple[int, Stored]], *, secret: str | None = None) -> bytes:
-    """Compute a session's sum from its finished batches, each as its key and digest."""
+    """Compute a session's sum from its finished batches, each as its key and digest, with the first key or this."""
     total = EMPTY
     for batch_id, digest in batches:
         total = add_finished(total, batch_id, digest, secret=secret)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from processing.models import Batch, ImageResult, ProcessingSession
-from processing.models.batch import COUNTERS
+from processing.models.commit import COUNTERS
 from processing.states import BatchKind
 
 

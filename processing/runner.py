@@ -13,7 +13,8 @@ from django.db import connection
 
 from processing.analysis.pipeline import Pipeline, Prepared
 from processing.models import Batch, ImageResult, LeaseLost, ProcessingSession, StepRefused
-from processing.models.batch import Photo, Seal
+from processing.models.batch import Photo
+from processing.models.commit import Seal
 from processing.photos import Reading, judge_photos, read_photo
 from processing.scan import run_scan
 from processing.similarity import run_compare

@@ -16,7 +16,7 @@ from django.db.models import F
 
 from processing.analysis.verdict import certain_refusal
 from processing.models import Batch, ProcessingSession, SkippedEntry, Worker
-from processing.models.batch import Commit, Seal
+from processing.models.commit import Seal
 from processing.sources import Folder, Found, LeftOut, Passed, path_text
 from processing.states import BatchKind
 
@@ -184,7 +184,7 @@ def _store(batch: Batch, page: Page, seal: Seal | None = None) -> Page:
             # test: test_photos_of_an_attended_session_are_claimed_only_after_they_were_announced.
             if not Worker.objects.living().parents().filter(serves=session).exists():
                 session.advance_locked()
-            seal(Commit.without_results(batch, session))
+            batch.commit_end(session, seal)
     return Page(page.session, page.cursor)
 
 

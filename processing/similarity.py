@@ -8,7 +8,7 @@ from django.db import transaction
 from processing.analysis.fingerprint import Candidate, Relation, compare
 from processing.analysis.verdict import COMPARE_KEY
 from processing.models import Batch, ImageResult, ProcessingSession
-from processing.models.batch import Commit, Seal
+from processing.models.commit import Seal
 from processing.models.override import decide
 from processing.overriding import newest_of, shift_of
 from processing.states import Relation as Found
@@ -30,7 +30,7 @@ def run_compare(batch: Batch, *, seal: Seal) -> None:
         moved = _store(session, relations)
         session.set_shift(shift_of(session))
         session.complete(moved)
-        seal(Commit.without_results(batch, session))
+        batch.commit_end(session, seal)
 
 
 def _candidates(session: ProcessingSession) -> Iterator[Candidate]:

@@ -1,28 +1,15 @@
 """Evidence beside the rows: checkpoints, crashes, recovery attempts. Losing all of it loses no photo."""
 
-import json
-import zlib
-from typing import TYPE_CHECKING, ClassVar
-from uuid import UUID, uuid4
+from typing import ClassVar
+from uuid import uuid4
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-if TYPE_CHECKING:
-    from processing.models import ProcessingSession
-
-
-class CheckpointType(models.TextChoices):
-    """What a checkpoint was taken for."""
-
-    IMAGE = "image", _("image")
-    BATCH = "batch", _("batch")
-    MILESTONE = "milestone", _("milestone")
-    EMERGENCY = "emergency", _("emergency")
-    MANUAL = "manual", _("manual")
+from recovery.keeping import CheckpointManager
+from recovery.kinds import CheckpointType as CheckpointType
 
 
 class CrashType(models.TextChoices):
@@ -36,25 +23,6 @@ class CrashType(models.TextChoices):
     STORAGE_FAILURE = "storage_failure", _("storage failure")
     STOPPED = "stopped", _("stopped by a person")
     UNKNOWN = "unknown", _("unknown")
-
-
-class CheckpointManager(models.Manager["Checkpoint"]):
-    """Makes checkpoints and finds them."""
-
-    def newest_first(self, session: "ProcessingSession") -> "models.QuerySet[Checkpoint]":
-        """List a session's checkpoints for people."""
-        return self.filter(session=session).order_by("-created_at", "-pk")
-
-    def prune(self, session_id: UUID) -> None:
-        """Keep the newest image checkpoints of a session.
-
-        The newest are those that cover the newest rows: a clock that jumps decides nothing (guarantee 15). Rows
-        that another worker is pruning at the same moment are left to it.
-        """
-        images = self.filter(session_id=session_id, checkpoint_type=CheckpointType.IMAGE, pinned=False)
-        newest = images.order_by("-last_result", "-pk").select_for_update(skip_locked=True)
-        old = list(newest.values_list("pk", flat=True)[settings.CHECKPOINT_KEEP_COUNT :])
-        self.filter(pk__in=old).delete()
 
 
 class Checkpoint(models.Model):
@@ -103,23 +71,6 @@ class Checkpoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.checkpoint_type} {self.pk}"
-
-
-def pack_state(state: dict[str, object]) -> bytes:
-    """Turn a state into compressed canonical JSON."""
-    text = json.dumps(state, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return zlib.compress(text.encode("ascii"), 1)
-
-
-def unpack_state(packed: bytes) -> dict[str, object]:
-    """Read what `pack_state` wrote. Raises ValueError when the bytes are damaged."""
-    try:
-        state = json.loads(zlib.decompress(packed))
-    except (zlib.error, ValueError) as error:
-        raise ValueError("The checkpoint's state is damaged.") from error
-    if not isinstance(state, dict):
-        raise ValueError("The checkpoint's state is not an object.")  # noqa: TRY004 -- damaged data, not a wrong type
-    return state
 
 
 class Crash(models.Model):

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from processing.models import ProcessingSession
 from processing.progress import iso
-from recovery.models import Checkpoint, unpack_state
+from recovery import seal
+from recovery.models import Checkpoint
 
 PAGE_CHECKPOINTS = 200
 
@@ -21,19 +22,10 @@ def checkpoint_of(checkpoint: Checkpoint) -> dict[str, Any]:
         "current_batch": checkpoint.current_batch,
         "current_image_index": checkpoint.current_image_index,
         "bytes": len(checkpoint.session_state),
-        "intact": is_intact(checkpoint),
+        "intact": seal.problem_of(checkpoint) is None,
         "pinned": checkpoint.pinned,
         "created_at": iso(checkpoint.created_at),
     }
-
-
-def is_intact(checkpoint: Checkpoint) -> bool:
-    """Say whether the state can be read."""
-    try:
-        unpack_state(bytes(checkpoint.session_state))
-    except ValueError:
-        return False
-    return True
 
 
 def checkpoints_of(session: ProcessingSession, limit: int | None = None) -> Iterator[dict[str, Any]]:

@@ -1,16 +1,20 @@
 """Makes rows for tests: plain functions, keywords only, one row each with sensible defaults."""
 
 from base64 import b64encode
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 from uuid import uuid4
 
 from processing.models import Batch, ImageResult, ProcessingSession, Worker
-from processing.models.batch import Commit
+from processing.models.commit import Commit
 from processing.states import BatchKind, BatchStatus, Stage, Verdict
-from recovery.models import Checkpoint, CheckpointType, Crash, pack_state
+from recovery import seal
+from recovery.models import Checkpoint, CheckpointType, Crash
+from recovery.versions import SCHEMA
 
 _pids = count(1000)
+MADE_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def make_session(*, stage: Stage = Stage.RUNNING, **columns: Any) -> ProcessingSession:
@@ -114,11 +118,16 @@ def make_checkpoint(
     checkpoint_type: CheckpointType = CheckpointType.IMAGE,
     **columns: Any,
 ) -> Checkpoint:
-    """Make a checkpoint of a session."""
-    defaults: dict[str, Any] = {"sequence": 1, "processed_count": 0, "session_state": pack_state({})}
-    checkpoint = Checkpoint.objects.create(
-        session=session, checkpoint_type=checkpoint_type, **(defaults | columns)
-    )
+    """Make a sealed checkpoint of a session that no ledger and no chain knows; give `session_state` to spoil it."""
+    defaults: dict[str, Any] = {"sequence": 1, "processed_count": 0, "created_at": MADE_AT}
+    spoilt = columns.pop("session_state", None)
+    values = defaults | columns
+    values["created_at"] = datetime.fromisoformat(str(values["created_at"]))
+    checkpoint = Checkpoint(session=session, checkpoint_type=checkpoint_type, **values)
+    seal.seal(checkpoint, {"versions": {"schema": SCHEMA}})
+    if spoilt is not None:
+        checkpoint.session_state = spoilt
+    checkpoint.save(force_insert=True)
     checkpoint.refresh_from_db()
     return checkpoint
 

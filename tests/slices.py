@@ -14,7 +14,7 @@ from django.db import connection
 from processing import runner
 from processing.analysis.pipeline import Pipeline
 from processing.models import Batch, ImageResult, ProcessingSession, Worker
-from processing.models.batch import Seal
+from processing.models.commit import Seal
 from processing.photos import Reading
 from processing.runner import Slice, run_slice
 from processing.scan import run_scan

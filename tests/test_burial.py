@@ -10,7 +10,7 @@ from pytest_django import Settings
 from processing import burial, recorder
 from processing.burial import Burial
 from processing.models import Batch, ImageResult, LeaseLost, ProcessingSession, Worker
-from processing.models.batch import Commit
+from processing.models.commit import Commit
 from processing.recorder import FlightRecorder
 from processing.states import BatchKind, BatchStatus, Stage, Status, Verdict
 from tests.factories import make_batch, make_results, make_session, make_worker

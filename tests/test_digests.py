@@ -3,7 +3,7 @@
 import pytest
 from pytest_django import Settings
 
-from processing import digests
+from processing import digests, keys
 from processing.models import Batch, ImageResult
 from tests.factories import make_batch, make_results, make_session, make_worker, no_seal
 
@@ -28,7 +28,7 @@ def test_digest_after_commits_is_that_of_the_stored_rows() -> None:
     assert bytes(stored.digest) == batch.digest == digests.digest_of(stored)
 
 
-def test_digest_is_made_anew_with_the_new_key_when_the_key_has_changed(settings: Settings) -> None:
+def test_digest_stays_under_its_key_when_another_key_is_put_first(settings: Settings) -> None:
     settings.STOCKPROOF_CHECKPOINT_KEYS = ["old"]
     batch = committed_batch(committed=2)
     settings.STOCKPROOF_CHECKPOINT_KEYS = ["new", "old"]
@@ -36,7 +36,32 @@ def test_digest_is_made_anew_with_the_new_key_when_the_key_has_changed(settings:
     batch.commit(make_results(batch=batch, photos_count=1), no_seal)
 
     stored = Batch.objects.get(pk=batch.pk)
+    assert keys.secret_of(stored.digest) == "old"
     assert bytes(stored.digest) == digests.digest_of(stored)
+
+
+def test_digest_proves_nothing_when_its_key_is_unknown(settings: Settings) -> None:
+    settings.STOCKPROOF_CHECKPOINT_KEYS = ["lost"]
+    batch = committed_batch(committed=2)
+    settings.STOCKPROOF_CHECKPOINT_KEYS = ["new"]
+    # As one would do who wants a missing row to be signed away.
+    ImageResult.objects.filter(batch=batch).order_by("pk").first().delete()
+
+    batch.commit(make_results(batch=batch, photos_count=1), no_seal)
+
+    stored = Batch.objects.get(pk=batch.pk)
+    assert keys.secret_of(stored.digest) is None
+    assert bytes(stored.digest) != digests.digest_of(stored)
+
+
+def test_sum_proves_nothing_when_its_key_is_unknown(settings: Settings) -> None:
+    settings.STOCKPROOF_CHECKPOINT_KEYS = ["lost"]
+    total = digests.finished_sum([(1, b"one")])
+    settings.STOCKPROOF_CHECKPOINT_KEYS = ["new"]
+
+    total = digests.add_finished(total, 2, b"two")
+
+    assert keys.secret_of(total) is None
 
 
 @pytest.mark.parametrize("change", ["id", "created_at", "mac", "superseded_by", "gone"])
@@ -83,4 +108,4 @@ def test_session_holds_the_sum_of_its_finished_batches(settings: Settings) -> No
 
     finished = Batch.objects.finished_digests(batch.session_id)
     assert len(finished) == 2
-    assert bytes(batch.session.finished_sum) == digests.finished_sum(finished)
+    assert bytes(batch.session.finished_sum) == digests.finished_sum(finished, secret="old")

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from processing import recorder, runner
 from processing.models import Batch, ProcessingSession
-from processing.models.batch import COUNTERS
+from processing.models.commit import COUNTERS
 from processing.proof import prove
 from processing.runner import run_slice
 from processing.states import BatchKind, BatchStatus, Status

@@ -11,11 +11,12 @@ from django.db import OperationalError
 from pytest_django import Settings
 
 from processing.models import Batch
-from processing.models.batch import Commit
+from processing.models.commit import Commit
 from processing.proof import prove
 from processing.runner import run_slice
 from processing.states import Status
 from recovery import checkpoints
+from recovery.models import Checkpoint
 from tests.slices import (
     at_each_read,
     live_rows,
@@ -113,3 +114,17 @@ def test_work_is_dropped_when_the_lease_was_lost_with_the_commits_answer(
 
     assert calls == [1, 3]
     assert (session.status, live_rows(session, "lease")) == (Status.COMPLETED, [3, 3])
+
+
+def test_every_verdict_is_covered_by_a_checkpoint_after_a_polite_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = scanned_session(write_photos(tmp_path / "source", 6), batch_size=6)
+    with worker_slice() as work:
+        at_each_read(monkeypatch, lambda position: position == 2 and work.presence.draining.set())
+        run_slice(session.pk, work)
+
+    keys = live_rows(session, "pk")
+    newest = Checkpoint.objects.latest_intact(session)
+    assert newest is not None
+    assert (len(keys), newest.checkpoint_type, newest.last_result) == (3, "image", keys[-1])

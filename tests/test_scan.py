@@ -10,7 +10,7 @@ from django.conf import LazySettings
 
 from processing import scan
 from processing.models import Batch, LeaseLost
-from processing.models.batch import Commit
+from processing.models.commit import Commit
 from processing.scan import run_scan
 from processing.sources import SourceGone
 from processing.states import BatchKind, BatchStatus, Hold, Stage

@@ -2,7 +2,7 @@
 
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from uuid import UUID
@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from processing import digests
+from processing.models.commit import COUNTERS, Commit, Seal, shifted
 from processing.models.override import Override, decide
 from processing.models.result import ImageResult
 from processing.models.worker import Worker
@@ -20,10 +21,9 @@ from processing.states import BATCH_STEPS, BatchKind, BatchStatus, Stage
 
 if TYPE_CHECKING:
     from processing.keys import Stored
-    from processing.models.session import ProcessingSession
+    from processing.models.session import Alarm, ProcessingSession
     from processing.models.session_set import SessionQuerySet
 
-COUNTERS = ("processed", "approved", "rejected", "unreadable", "quarantined")
 KIND_OF_STAGE = {
     Stage.SCANNING: BatchKind.SCAN,
     Stage.RUNNING: BatchKind.PHOTOS,
@@ -49,42 +49,6 @@ class Photo:
     path: bytes
     size_bytes: int
     mtime_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """What a transaction has just written; the seal makes a checkpoint of it before it ends."""
-
-    batch: "Batch"
-    counters: Mapping[str, int]
-    reason_counts: Mapping[str, int]
-    sequence: int
-    last_position: int | None
-    last_result: int | None
-    session: "ProcessingSession | None"
-    processed_before: int
-
-    @property
-    def ends_batch(self) -> bool:
-        """Whether the batch has no photo left; then the session's row is locked and counted up."""
-        return self.session is not None
-
-    @classmethod
-    def without_results(cls, batch: "Batch", session: "ProcessingSession") -> "Commit":
-        """Say to the seal that a scan or a comparison has ended, whose batches have no results of their own."""
-        return cls(
-            batch=batch,
-            counters={},
-            reason_counts={},
-            sequence=batch.sequence,
-            last_position=None,
-            last_result=None,
-            session=session,
-            processed_before=session.processed,
-        )
-
-
-Seal = Callable[[Commit], None]
 
 
 def _sessions() -> "SessionQuerySet":
@@ -288,12 +252,12 @@ class Batch(models.Model):
         """Keep which photos were in flight at deaths; those are analyzed one by one from now on."""
         Batch.objects.filter(pk=self.pk, lease=self.lease).update(suspects=self.suspects)
 
-    def fail(self, error: str) -> None:
+    def fail(self, error: str, alarm: "Alarm | None" = None) -> None:
         """Give the lease back and stop the session; only who still holds the lease may say so."""
         with transaction.atomic():
             session = _sessions().lock(self.session_id)
             self.release()
-            session.fail(error)
+            session.fail(error, alarm)
 
     def commit(self, results: Sequence[ImageResult], seal: Seal) -> None:
         """Write results, counters and checkpoint together, or nothing: one transaction that names the lease.
@@ -313,26 +277,37 @@ class Batch(models.Model):
             session = locked if ends else None
             self._store(counters, reason_counts, ends=ends)
             ImageResult.objects.bulk_create(results)
-            digest = self._chain(results)
             if locked is not None and shift:
                 locked.shift_by(shift)
+            held = self._read_held()
+            digest = digests.after_commit(self.pk, held["digest"], results)
             processed_before = session.processed if session else 0
             if session is not None:
                 session.absorb(self, counters, reason_counts, digest)
                 session.advance_locked()
-            seal(
-                Commit(
-                    batch=self,
-                    counters=counters,
-                    reason_counts=reason_counts,
-                    sequence=self.sequence + 1,
-                    last_position=max(result.position for result in results),
-                    last_result=max(result.pk for result in results),
-                    session=session,
-                    processed_before=processed_before,
-                )
+            finished = {name: held[f"session__{name}"] for name in COUNTERS}
+            commit = Commit(
+                batch=self,
+                counters=counters,
+                reason_counts=reason_counts,
+                sequence=self.sequence + 1,
+                last_position=max(result.position for result in results),
+                last_result=max(result.pk for result in results),
+                committed_at=max(result.created_at for result in results),
+                session=session,
+                processed_before=processed_before,
+                finished=session.decided() if session else shifted(finished, held["session__shift"]),
+                stage=session.stage if session else held["session__stage"],
+                digest=digest,
+                chain_head=bytes(held["chain_head"]),
             )
-        self._keep(counters, reason_counts, digest)
+            self._keep_chains(digest, seal(commit))
+        self._keep(counters, reason_counts)
+
+    def commit_end(self, session: "ProcessingSession", seal: Seal) -> None:
+        """Make the checkpoint of a scan or a comparison that has just ended; the caller has locked the session."""
+        head = seal(Commit.without_results(self, session))
+        self._keep_chains(bytes(self.digest), head)
 
     def has_landed(self) -> bool:
         """After a lost commit answer, read whether it landed; if so, take over what it wrote.
@@ -344,8 +319,7 @@ class Batch(models.Model):
             raise LeaseLost(self)
         if stored.sequence == self.sequence:
             return False
-        counters = {name: getattr(stored, name) for name in COUNTERS}
-        self._keep(counters, stored.reason_counts, bytes(stored.digest))
+        self._keep({name: getattr(stored, name) for name in COUNTERS}, stored.reason_counts)
         return True
 
     def _count(self, results: Iterable[ImageResult]) -> tuple[dict[str, int], dict[str, int]]:
@@ -380,15 +354,29 @@ class Batch(models.Model):
         if not held.update(**changes):
             raise LeaseLost(self)
 
-    def _chain(self, results: Sequence[ImageResult]) -> bytes:
-        """Chain the rows onto the batch's digest; the guarded UPDATE has locked the batch's row."""
-        digest = digests.after_commit(self, results)
-        Batch.objects.filter(pk=self.pk).update(digest=digest)
-        return digest
+    def _read_held(self) -> dict[str, Any]:
+        """Read what the chains go on from, and how the session stands; the guarded UPDATE has locked the batch.
 
-    def _keep(self, counters: Mapping[str, int], reason_counts: dict[str, int], digest: bytes) -> None:
+        Read and not remembered: `rotate_keys` makes both anew while a worker holds the batch.
+        test: test_commit_chains_onto_what_is_stored_when_the_keys_were_rotated_meanwhile.
+        """
+        rows = Batch.objects.filter(pk=self.pk).values(
+            "digest",
+            "chain_head",
+            "session__stage",
+            "session__shift",
+            *(f"session__{name}" for name in COUNTERS),
+        )
+        return dict(rows.get())
+
+    def _keep_chains(self, digest: bytes, head: bytes | None) -> None:
+        changes = {"digest": digest} if head is None else {"digest": digest, "chain_head": head}
+        Batch.objects.filter(pk=self.pk).update(**changes)
+        for name, value in changes.items():
+            setattr(self, name, value)
+
+    def _keep(self, counters: Mapping[str, int], reason_counts: dict[str, int]) -> None:
         for name in COUNTERS:
             setattr(self, name, counters[name])
         self.reason_counts = reason_counts
-        self.digest = digest
         self.sequence += 1

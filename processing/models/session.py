@@ -12,12 +12,15 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from processing import digests, keys, states
-from processing.models.batch import COUNTERS, Batch
+from processing.models.batch import Batch
+from processing.models.commit import COUNTERS, shifted
 from processing.models.session_set import SessionQuerySet
 from processing.models.worker import Worker
 from processing.states import BatchKind, Hold, SessionState, Stage, Status, Verdict
 
 Register = Callable[["ProcessingSession"], Worker]
+# Writes down, inside the transaction in which a session fails, how it stood and why.
+Alarm = Callable[["ProcessingSession", str], None]
 LANES_DEFAULT = 64
 
 
@@ -191,9 +194,12 @@ class ProcessingSession(models.Model):
         """Give the session up for good; what is committed stays readable."""
         self._step("cancel", hold_by=by, hold_why=why, ended_at=Now())
 
-    def fail(self, error: str) -> None:
+    def fail(self, error: str, alarm: Alarm | None = None) -> None:
         """Stop because of an error that only a person can mend; `recover` goes on afterwards."""
-        self._step("fail", last_error=error)
+        with transaction.atomic():
+            self._step("fail", last_error=error)
+            if alarm is not None:
+                alarm(self, error)
 
     def latch(self) -> None:
         """Mark the session as interrupted; only `recover` and `cancel` clear it."""
@@ -260,7 +266,7 @@ class ProcessingSession(models.Model):
         """Add a finished batch's counters and digest to the session's; the caller has locked the row."""
         for code, count in reason_counts.items():
             self.reason_counts[code] = self.reason_counts.get(code, 0) + count
-        self.finished_sum = self._sum_with(batch, digest)
+        self.finished_sum = digests.add_finished(self.finished_sum, batch.pk, digest)
         for name in COUNTERS:
             setattr(self, name, getattr(self, name) + counters[name])
         changes: dict[str, Any] = {name: getattr(self, name) for name in COUNTERS}
@@ -268,11 +274,29 @@ class ProcessingSession(models.Model):
             reason_counts=self.reason_counts, finished_sum=self.finished_sum, **changes
         )
 
-    def _sum_with(self, batch: Batch, digest: bytes) -> bytes:
-        """Add one batch to the sum; it is made anew where the key has changed."""
-        if not self.finished_sum or keys.is_current(self.finished_sum):
-            return digests.add_finished(self.finished_sum, batch.pk, digest)
-        return digests.finished_sum(Batch.objects.finished_digests(self.pk))
+    def keep_ledger(self, ledger: Mapping[str, Any]) -> None:
+        """Write which checkpoints must be there; the caller has locked the row.
+
+        A ledger that does not bear its keyed hash is not signed anew, so that the change stays found.
+        test: test_ledger_stays_unsigned_when_it_was_changed.
+        """
+        if self.has_authentic_ledger():
+            self.ledger_tag = keys.sign("ledger", *self._signed_ledger(ledger))
+        self.ledger = dict(ledger)
+        ProcessingSession.objects.filter(pk=self.pk).update(ledger=self.ledger, ledger_tag=self.ledger_tag)
+
+    def has_authentic_ledger(self) -> bool:
+        """Whether the ledger bears its keyed hash, or was never written."""
+        if not self.ledger and not self.ledger_tag:
+            return True
+        return keys.holds(bytes(self.ledger_tag), "ledger", *self._signed_ledger(self.ledger))
+
+    def _signed_ledger(self, ledger: Mapping[str, Any]) -> tuple[bytes, bytes]:
+        return self.pk.bytes, keys.canonical(ledger)
+
+    def decided(self) -> dict[str, int]:
+        """Count the photos of the finished batches by decision."""
+        return shifted({name: getattr(self, name) for name in COUNTERS}, self.shift)
 
     def complete(self, moved: Mapping[str, int]) -> None:
         """End the session with how many photos compare moved from approved to rejected, by reason; under the lock."""

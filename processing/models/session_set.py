@@ -8,7 +8,8 @@ from django.db import models
 from django.db.models import Count, Q, Value
 
 from processing import states
-from processing.models.batch import COUNTERS, Batch
+from processing.models.batch import Batch
+from processing.models.commit import COUNTERS
 from processing.states import Hold, Stage, Status
 
 if TYPE_CHECKING:

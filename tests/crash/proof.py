@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from processing.models import ImageResult, ProcessingSession
-from processing.models.batch import COUNTERS
+from processing.models.commit import COUNTERS
 from processing.published import images_of
 from processing.states import Status
 from tests.crash.studio import Studio, until

@@ -8,7 +8,7 @@ from django.db.models import Count
 from django.test.utils import CaptureQueriesContext
 
 from processing.models import Batch, ImageResult, LeaseLost, ProcessingSession
-from processing.models.batch import COUNTERS, Commit
+from processing.models.commit import COUNTERS, Commit
 from processing.states import BatchKind, BatchStatus, Hold, Stage, Verdict
 from tests.bulk import multiply
 from tests.factories import make_batch, make_result, make_results, make_session, make_worker, no_seal

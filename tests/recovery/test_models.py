@@ -1,12 +1,10 @@
 """Checkpoints, crashes and attempts as rows: order, pruning, packing and what they refuse."""
 
-import zlib
-
 import pytest
 from django.db import IntegrityError, transaction
 from django.test.utils import override_settings
 
-from recovery.models import Checkpoint, CheckpointType, Crash, RecoveryAttempt, pack_state, unpack_state
+from recovery.models import Checkpoint, CheckpointType, Crash, RecoveryAttempt
 from tests.factories import make_checkpoint, make_crash, make_session, make_worker
 from tests.racing import overlap
 
@@ -52,38 +50,6 @@ def test_two_prunes_wait_for_nobody_and_keep_the_newest_when_they_overlap() -> N
     overlap(lambda: prune(session.pk), lambda: prune(session.pk))
 
     assert set(Checkpoint.objects.all()) == set(images[3:])
-
-
-def test_state_is_read_as_it_was_packed() -> None:
-    state: dict[str, object] = {"kind": "photos", "counters": {"processed": 3}, "name": "Grüße \udcff"}
-
-    assert unpack_state(pack_state(state)) == state
-
-
-def test_state_is_packed_to_the_same_bytes_whatever_the_order_of_its_keys() -> None:
-    assert pack_state({"a": 1, "b": 2}) == pack_state({"b": 2, "a": 1})
-
-
-@pytest.mark.parametrize(
-    "packed",
-    [b"", b"garbage", pack_state({"a": 1})[:-1], pack_state({"a": 1})[:-4] + b"\x00\x00\x00\x00"],
-    ids=["empty", "garbage", "cut", "changed"],
-)
-def test_damaged_state_is_refused_in_a_sentence(packed: bytes) -> None:
-    with pytest.raises(ValueError, match=r"^The checkpoint's state is damaged\.$"):
-        unpack_state(packed)
-
-
-@pytest.mark.parametrize("content", [b"[1]", b"7", b'"text"'])
-def test_state_that_is_no_object_is_refused(content: bytes) -> None:
-    with pytest.raises(ValueError, match=r"^The checkpoint's state is not an object\.$"):
-        unpack_state(zlib.compress(content))
-
-
-@pytest.mark.parametrize("content", [b"{", b"\xff\xfe"])
-def test_state_that_is_no_json_is_refused_in_a_sentence(content: bytes) -> None:
-    with pytest.raises(ValueError, match=r"^The checkpoint's state is damaged\.$"):
-        unpack_state(zlib.compress(content))
 
 
 @pytest.mark.django_db

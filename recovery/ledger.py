@@ -1,0 +1,58 @@
+"""The ledger: which checkpoints of a session must be there, beside the chains of its batches.
+
+It stands on the session's row under a keyed hash, and is written under the session's lock only. It names the newest
+checkpoint of every type but image, the pinned ones, and the end of the chain of the sealing ones.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from processing.models import ProcessingSession
+    from recovery.models import Checkpoint
+
+
+class Ledger:
+    """A session's ledger, to be read, changed, and kept; the session's row is locked all the while."""
+
+    def __init__(self, session: "ProcessingSession") -> None:
+        self._session = session
+        stored: Mapping[str, Any] = session.ledger
+        self.head = bytes.fromhex(stored.get("head", ""))
+        self.sealed_count: int = stored.get("sealed_count", 0)
+        self.newest: dict[str, dict[str, str]] = dict(stored.get("newest", {}))
+        self.pinned: dict[str, str] = dict(stored.get("pinned", {}))
+        self.keep_min: int | None = stored.get("keep_min")
+
+    def note_newest(self, checkpoint: "Checkpoint") -> str | None:
+        """Note a new checkpoint as its type's newest; give the id of the one that was it before."""
+        kind = str(checkpoint.checkpoint_type)
+        before = self.newest.get(kind)
+        self.newest[kind] = {"checkpoint": str(checkpoint.pk), "seal": bytes(checkpoint.seal).hex()}
+        return None if before is None else before["checkpoint"]
+
+    def note_sealed(self, checkpoint: "Checkpoint") -> None:
+        """Note a new sealing checkpoint as the end of their chain."""
+        self.head = bytes(checkpoint.seal)
+        self.sealed_count = checkpoint.sequence
+
+    def note_pinned(self, checkpoint: "Checkpoint") -> None:
+        """Note that a checkpoint is kept for ever."""
+        self.pinned[str(checkpoint.pk)] = bytes(checkpoint.seal).hex()
+
+    def note_unpinned(self, checkpoint: "Checkpoint") -> None:
+        """Note that a checkpoint is not kept for ever any more."""
+        self.pinned.pop(str(checkpoint.pk), None)
+
+    def keep(self) -> None:
+        """Write it onto the session's row, with its keyed hash."""
+        self._session.keep_ledger(
+            {
+                "head": self.head.hex(),
+                "sealed_count": self.sealed_count,
+                "newest": self.newest,
+                "pinned": self.pinned,
+                "keep_min": self.keep_min,
+            }
+        )
