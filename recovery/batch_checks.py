@@ -34,7 +34,7 @@ def problems_of(batch: Batch, rows: Sequence[ImageResult]) -> Iterator[Finding]:
     yield from _duplicates(batch, live, is_decided=bool(aside))
     if kept is None:
         yield found(Code.DIGEST, f"{_named(batch)}: its digest is not that of its {len(live)} results.")
-    yield from _gaps(batch, live)
+    yield from _gaps(batch, live, is_told=kept is not None)
     yield from _miscounts(batch, kept or live)
 
 
@@ -114,15 +114,17 @@ def _duplicates(batch: Batch, live: Sequence[ImageResult], *, is_decided: bool) 
     for position, count in sorted(counts.items()):
         if count > 1:
             text = f"Photo {position} of {_named(batch)} has {count} live results."
-            yield Finding(Code.DUPLICATE.value, text, is_decided)
+            yield found(Code.DUPLICATE, text, repairable=is_decided)
 
 
-def _gaps(batch: Batch, live: Sequence[ImageResult]) -> Iterator[Finding]:
+def _gaps(batch: Batch, live: Sequence[ImageResult], *, is_told: bool) -> Iterator[Finding]:
+    """Name photos without a result in a finished batch; where the digest holds, no result was taken away."""
     if batch.status != BatchStatus.DONE:
         return
     span = range(batch.first_position, batch.first_position + batch.photos_count)
     for position in sorted(set(span) - {row.position for row in live}):
-        yield found(Code.GAP, f"Photo {position} has no result, though {_named(batch)} is done.")
+        text = f"Photo {position} has no result, though {_named(batch)} is done."
+        yield found(Code.GAP, text, repairable=is_told)
 
 
 def _miscounts(batch: Batch, rows: Sequence[ImageResult]) -> Iterator[Finding]:

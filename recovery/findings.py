@@ -1,4 +1,4 @@
-"""What a check has found: its word, its sentence, and who can mend it."""
+"""What a check has found: its word, its sentence, and what can be done about it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,20 +9,45 @@ class Code(StrEnum):
 
     RESULT_CHANGED = "result_changed"
     UNKNOWN_KEY = "unknown_key"
-    MANIFEST = "manifest"
     MISPLACED = "misplaced"
+    MANIFEST = "manifest"
+    DIGEST = "digest"
     DUPLICATE = "duplicate"
     GAP = "gap"
-    DIGEST = "digest"
     COUNTERS = "counters"
     REASONS = "reasons"
-    SUM = "sum"
+    DECISION = "decision"
     SESSION_COUNTERS = "session_counters"
     SESSION_REASONS = "session_reasons"
+    SHIFT = "shift"
+    SUM = "sum"
+    LEASE = "lease"
+    PUT_ASIDE = "put_aside"
+    CHECKPOINT = "checkpoint"
+    CHECKPOINT_MISSING = "checkpoint_missing"
+    VOID = "void"
+    SOURCE_CHANGED = "source_changed"
+    SOURCE_GONE = "source_gone"
+    SOURCE_UNREADABLE = "source_unreadable"
 
 
-# A repair works these out again from rows that hold.
-REPAIRABLE = frozenset((Code.COUNTERS, Code.REASONS, Code.SUM, Code.SESSION_COUNTERS, Code.SESSION_REASONS))
+# A repair works these out again from rows that hold. Whether it can do so of a duplicate and of a gap is for the
+# batch's digest to say.
+DERIVED = frozenset(
+    (
+        Code.COUNTERS,
+        Code.REASONS,
+        Code.DECISION,
+        Code.SESSION_COUNTERS,
+        Code.SESSION_REASONS,
+        Code.SHIFT,
+        Code.SUM,
+        Code.LEASE,
+        Code.VOID,
+    )
+)
+# What became of the files since is no damage: a recovery analyzes them again.
+OF_THE_SOURCE = frozenset((Code.SOURCE_CHANGED, Code.SOURCE_GONE, Code.SOURCE_UNREADABLE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +60,15 @@ class Finding:
 
     @property
     def is_unsafe(self) -> bool:
-        """Whether nothing may go on while this is so."""
-        return not self.repairable
+        """Whether nothing may be built on what is stored, not even after a repair."""
+        return not self.repairable and self.code not in OF_THE_SOURCE
+
+    @property
+    def forbids_recount(self) -> bool:
+        """Whether counting anew would sign what nobody wrote; a second live result has to be put aside first."""
+        return self.is_unsafe or self.code == Code.DUPLICATE
 
 
-def found(code: Code, text: str) -> Finding:
-    """Make a finding of one of the codes."""
-    return Finding(code.value, text, code in REPAIRABLE)
+def found(code: Code, text: str, *, repairable: bool | None = None) -> Finding:
+    """Make a finding; whether it can be repaired is told by its code unless it is said."""
+    return Finding(code.value, text, code in DERIVED if repairable is None else repairable)

@@ -1,17 +1,21 @@
-"""A session's own numbers against its batches: counters, reasons, the sum of digests. Reads only."""
+"""A session's own row against its batches and its rows; leases; rows that are in no batch of it. Reads only."""
 
 import hmac
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from processing import digests, keys
 from processing.models import Batch, ImageResult, ProcessingSession
 from processing.models.batch import COUNTERS
-from processing.states import BatchKind, BatchStatus, Relation, Stage, Verdict
+from processing.states import BatchKind, BatchStatus, Stage
+from processing.superseding import count_compared, count_shift
 from recovery.findings import Code, Finding, found
+
+if TYPE_CHECKING:
+    from processing.models.batch import BatchQuerySet
 
 ROWS_PER_READ = 2000
 
@@ -24,15 +28,26 @@ def check_sums(session: ProcessingSession) -> list[Finding]:
     return list(_sum_problems(session))
 
 
+def check_session(session: ProcessingSession) -> list[Finding]:
+    """Compare all that a session's row says with what is stored; as `check_sums`, and by the number of rows."""
+    return [
+        *_sum_problems(session),
+        *_shift_problems(session),
+        *_list_problems(session),
+        *_stage_problems(session),
+        *_strays(session),
+        *_orphaned_leases(session),
+    ]
+
+
 def _sum_problems(session: ProcessingSession) -> Iterator[Finding]:
-    finished = finished_batches(session)
-    counted = finished.aggregate(**{name: Sum(name, default=0) for name in COUNTERS})
+    counted = finished_batches(session).aggregate(**{name: Sum(name, default=0) for name in COUNTERS})
     stored = {name: getattr(session, name) for name in COUNTERS}
     if counted != stored:
         yield found(Code.SESSION_COUNTERS, f"The session counts {stored}, its finished batches {counted}.")
-    reasons = reasons_of(session)
-    if dict(reasons) != session.reason_counts:
-        text = f"The session counts the reasons {session.reason_counts}, its batches {dict(reasons)}."
+    reasons = dict(reasons_of(session))
+    if reasons != session.reason_counts:
+        text = f"The session counts the reasons {session.reason_counts}, its batches {reasons}."
         yield found(Code.SESSION_REASONS, text)
     if not _sum_holds(session):
         yield found(Code.SUM, "The session's keyed sum is not that of its finished batches' digests.")
@@ -47,24 +62,71 @@ def _sum_holds(session: ProcessingSession) -> bool:
     )
 
 
-def finished_batches(session: ProcessingSession) -> "QuerySet[Batch]":
+def finished_batches(session: ProcessingSession) -> "BatchQuerySet":
     """Give a session's finished batches of photos, without an order."""
-    done = Batch.objects.filter(session=session, kind=BatchKind.PHOTOS, status=BatchStatus.DONE)
-    return done.order_by()
+    return photo_batches(session).filter(status=BatchStatus.DONE)
+
+
+def photo_batches(session: ProcessingSession) -> "BatchQuerySet":
+    """Give a session's batches of photos, without an order."""
+    return Batch.objects.filter(session=session, kind=BatchKind.PHOTOS).order_by()
 
 
 def reasons_of(session: ProcessingSession) -> "Counter[str]":
     """Count reasons as the session should: those of its finished batches and, once completed, compare's."""
-    counts: Counter[str] = Counter()
+    counts = count_compared(session) if session.stage == Stage.COMPLETED else Counter()
     for one in finished_batches(session).values_list("reason_counts", flat=True).iterator(ROWS_PER_READ):
         counts.update(one)
-    if session.stage == Stage.COMPLETED:
-        for relation, count in _moved_by_compare(session):
-            counts[relation] += count
     return counts
 
 
-def _moved_by_compare(session: ProcessingSession) -> "QuerySet[Any, tuple[str, int]]":
-    approved = ImageResult.objects.live().filter(session=session, verdict=Verdict.APPROVED)
-    moved = approved.exclude(relation=Relation.NONE).order_by()
-    return moved.values("relation").annotate(count=Count("pk")).values_list("relation", "count")
+def _shift_problems(session: ProcessingSession) -> Iterator[Finding]:
+    shift = count_shift(session)
+    if shift != session.shift:
+        yield found(Code.SHIFT, f"Decisions shift the counts by {shift}, the session says {session.shift}.")
+
+
+def _list_problems(session: ProcessingSession) -> Iterator[Finding]:
+    """Compare the batches' places with each other: each begins where the one before ends, and none is missing."""
+    listed = 0
+    rows: QuerySet[Any, tuple[int, int, int]] = (
+        photo_batches(session).order_by("number").values_list("number", "first_position", "photos_count")
+    )
+    for number, first, photos_count in rows.iterator(ROWS_PER_READ):
+        if first != listed:
+            text = f"Batch {number} begins at photo {first}; the one before ends at {listed}."
+            yield found(Code.MANIFEST, text)
+        listed = first + photos_count
+    if session.stage != Stage.SCANNING and (session.found_count, session.total) != (listed, listed):
+        text = f"The batches list {listed} photos, the session {session.found_count} of {session.total}."
+        yield found(Code.MANIFEST, text)
+
+
+def _stage_problems(session: ProcessingSession) -> Iterator[Finding]:
+    if session.stage not in (Stage.COMPARING, Stage.COMPLETED):
+        return
+    numbers = photo_batches(session).unfinished().order_by("number").values_list("number", flat=True)
+    for number in numbers.iterator(ROWS_PER_READ):
+        text = f"Batch {number} is not done, though the session is {session.stage}."
+        yield found(Code.GAP, text, repairable=True)
+
+
+def _strays(session: ProcessingSession) -> Iterator[Finding]:
+    """Name rows that say they are of this session and lie in no batch of photos of it."""
+    own = Q(batch__session=session, batch__kind=BatchKind.PHOTOS)
+    rows = ImageResult.objects.filter(~own, session=session).order_by("pk")
+    for pk, position, path_text in rows.values_list("pk", "position", "path_text").iterator(ROWS_PER_READ):
+        text = f"Result {pk} of photo {position} ({path_text}) lies in no batch of photos of this session."
+        yield found(Code.MISPLACED, text)
+
+
+def orphaned(session: ProcessingSession) -> "BatchQuerySet":
+    """Give the batches that a worker holds who has ended."""
+    held = Batch.objects.leased().filter(session=session, worker__ended_at__isnull=False)
+    return held.order_by("number", "pk")
+
+
+def _orphaned_leases(session: ProcessingSession) -> Iterator[Finding]:
+    for batch in orphaned(session).select_related("worker"):
+        text = f"Batch {batch.number} is held by worker {batch.worker}, which has ended."
+        yield found(Code.LEASE, text)

@@ -1,5 +1,7 @@
 """Sessions in which everything holds, made by the product's own commits, for tests that then spoil one thing."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 from processing.models import Batch, ImageResult, ProcessingSession, Worker
@@ -16,11 +18,8 @@ def sound_session(
     """Make a running session: `done` finished batches, and one that a worker holds with `begun` results."""
     total = (done + 1) * photos_count
     session = make_session(stage=Stage.RUNNING, total=total, found_count=total, **columns)
-    worker = make_worker()
-    *first, last = [
-        make_batch(session=session, photos_count=photos_count, worker=worker) for _ in range(done + 1)
-    ]
-    for batch in first:
+    *finished, last = _leased_batches(session, done + 1, photos_count)
+    for batch in finished:
         commit(batch, photos_count)
     if begun:
         commit(last, begun)
@@ -28,18 +27,24 @@ def sound_session(
     return session
 
 
-def completed_session(*, done: int = 2, photos_count: int = 4) -> ProcessingSession:
+def completed_session(*, done: int = 2, photos_count: int = 4, **columns: Any) -> ProcessingSession:
     """Make a completed session in which the first two approved photos are duplicates."""
-    session = make_session(stage=Stage.RUNNING, total=done * photos_count, found_count=done * photos_count)
-    worker = make_worker()
-    for batch in [make_batch(session=session, photos_count=photos_count, worker=worker) for _ in range(done)]:
+    total = done * photos_count
+    session = make_session(stage=Stage.RUNNING, total=total, found_count=total, **columns)
+    for batch in _leased_batches(session, done, photos_count):
         commit(batch, photos_count, sha256={0: "f" * 64, 2: "f" * 64})
     compare = Batch.objects.get(session=session, kind=BatchKind.COMPARE)
-    Batch.objects.filter(pk=compare.pk).update(status=BatchStatus.LEASED, worker=worker, lease=1)
+    Batch.objects.filter(pk=compare.pk).update(status=BatchStatus.LEASED, worker=make_worker(), lease=1)
     compare.refresh_from_db()
     run_compare(compare, seal=no_seal)
     session.refresh_from_db()
     return session
+
+
+def _leased_batches(session: ProcessingSession, count: int, photos_count: int) -> list[Batch]:
+    """List all batches before the first one is done, as a scan does."""
+    worker = make_worker()
+    return [make_batch(session=session, photos_count=photos_count, worker=worker) for _ in range(count)]
 
 
 def commit(batch: Batch, photos_count: int, sha256: dict[int, str] | None = None) -> list[ImageResult]:
@@ -62,6 +67,16 @@ def _result(batch: Batch, position: int, sha256: dict[int, str]) -> ImageResult:
         width_px=4000,
         height_px=3000,
     )
+
+
+def write_files(folder: Path, photos_count: int) -> bytes:
+    """Write the files that the manifests of `factories` list, with their sizes and instants; give the folder."""
+    folder.mkdir()
+    for position in range(photos_count):
+        path = folder / f"{position:06d}.jpg"
+        path.write_bytes(bytes(1000 + position))
+        os.utime(path, ns=(0, 10**18 + position))
+    return os.fsencode(folder)
 
 
 def batches_of(session: ProcessingSession) -> list[Batch]:
