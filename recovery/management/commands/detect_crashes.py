@@ -43,7 +43,8 @@ class Command(StockproofCommand):
     def _show(self, published: list[dict[str, Any]]) -> None:
         self.show_table(COLUMNS, [_row(crash) for crash in published])
         for crash in published:
-            self.say(f"\n{crash['crash']}")
+            self.say("")
+            self.say(crash["crash"])
             for sentence in crash["evidence"]:
                 self.say(f"  {sentence}")
             if crash["can_recover"]:
