@@ -16,6 +16,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from processing import recorder
 from processing.models import Batch, ProcessingSession, Worker
+from processing.models.worker import WorkerQuerySet
 from processing.recorder import FlightRecorder
 from processing.vitals import read_vitals
 
@@ -221,9 +222,13 @@ class Presence:
 
 
 class Watch:
-    """What one observer has seen of the others; judges who is dead."""
+    """What one observer has seen of the others; judges who is dead.
 
-    def __init__(self) -> None:
+    `silence_s`: how long a process whose lock cannot be tried may be silent; None: CRASH_DETECTION_TIMEOUT_S.
+    """
+
+    def __init__(self, silence_s: float | None = None) -> None:
+        self._silence_s = silence_s
         self._beats: dict[int, tuple[int, float]] = {}
         self._first_seen_dead: dict[int, float] = {}
 
@@ -237,12 +242,18 @@ class Watch:
             w for w in dead if not w.is_parent and w.parent_id not in parents and self._is_overdue(w)
         ]
 
+    def has_suspects(self) -> bool:
+        """Say whether somebody whom the last look left alive may be found dead by a longer one."""
+        silent = set(self._silent().living().values_list("pk", flat=True))
+        for worker in Worker.objects.living().order_by("pk"):
+            free = _is_lock_free(worker)
+            if free or (free is None and worker.pk in silent):
+                return True
+        return False
+
     def _is_dead(self, worker: Worker) -> bool:
-        if is_here(worker):
-            free = recorder.lock_is_free(worker.token)
-            if free is not None:
-                return free
-        return self._is_silent(worker)
+        free = _is_lock_free(worker)
+        return self._is_silent(worker) if free is None else free
 
     def _is_silent(self, worker: Worker) -> bool:
         """Silent by the database's clock, and without a beat over three of ours (guarantee 15)."""
@@ -253,8 +264,11 @@ class Watch:
             return False
         if now - since < SILENT_BEATS * settings.HEARTBEAT_S:
             return False
-        silent = Worker.objects.silent(settings.CRASH_DETECTION_TIMEOUT_S)
-        return silent.filter(pk=worker.pk).exists()
+        return self._silent().filter(pk=worker.pk).exists()
+
+    def _silent(self) -> WorkerQuerySet:
+        silence_s = settings.CRASH_DETECTION_TIMEOUT_S if self._silence_s is None else self._silence_s
+        return Worker.objects.silent(silence_s)
 
     def _is_overdue(self, worker: Worker) -> bool:
         """Give a worker's own cluster a moment, while it has one: only there the exit code is known.
@@ -265,3 +279,8 @@ class Watch:
             return True
         now = time.monotonic()
         return now - self._first_seen_dead.setdefault(worker.pk, now) >= DEATH_GRACE_S
+
+
+def _is_lock_free(worker: Worker) -> bool | None:
+    """Say whether a process of this machine has let go of its recorder; None where that cannot be tried."""
+    return recorder.lock_is_free(worker.token) if worker.host == socket.gethostname() else None

@@ -11,7 +11,6 @@ from processing.models import Batch, ImageResult, ProcessingSession, Worker
 from processing.states import BatchKind
 from processing.worker import is_here
 from recovery import integrity
-from recovery.chain import missing_checkpoints
 from recovery.changes import SourceLook
 from recovery.models import Checkpoint, Crash, RecoveryAttempt
 from recovery.seal import problem_of
@@ -40,7 +39,7 @@ def parts_of(
     session: ProcessingSession, look: SourceLook | None, *, is_fresh: bool = False
 ) -> tuple[Part, ...]:
     """Weigh the evidence; a fresh start rests on nothing that was stored, so only the last two count for it."""
-    kept = () if is_fresh else (_seal(session), _chain(session), _rows(session), _age(session), _source(look))
+    kept = () if is_fresh else (_seal(session), _rows(session), _age(session), _source(look))
     return (*kept, _holder(session), _attempts(session))
 
 
@@ -57,12 +56,6 @@ def _seal(session: ProcessingSession) -> Part:
     return Part("seal", 0.0 if problem else 1.0, 0.5, text)
 
 
-def _chain(session: ProcessingSession) -> Part:
-    missing = missing_checkpoints(session)
-    text = f"Checkpoints are missing: {'; '.join(missing[:3])}" if missing else "No checkpoint is missing."
-    return Part("chain", 0.0 if missing else 1.0, 0.5, text)
-
-
 def _rows(session: ProcessingSession) -> Part:
     findings = list(integrity.check_sums(session))
     for batch in Batch.objects.with_open_results(session.pk).filter(kind=BatchKind.PHOTOS).order_by("pk"):
@@ -73,7 +66,7 @@ def _rows(session: ProcessingSession) -> Part:
 
 def _age(session: ProcessingSession) -> Part:
     """The newest intact checkpoint should cover the newest verdict: both are written in one transaction."""
-    newest = newest_result(session)
+    newest = newest_live(session)
     intact = Checkpoint.objects.latest_intact(session)
     covered = 0 if intact is None or intact.last_result is None else intact.last_result
     if newest is None or covered >= newest:
@@ -114,10 +107,10 @@ def _attempts(session: ProcessingSession) -> Part:
 def fruitless_count(session: ProcessingSession) -> int:
     """Count the recoveries after the newest verdict."""
     attempts = RecoveryAttempt.objects.filter(session=session, undone_at=None)
-    return attempts.filter(last_result=newest_result(session)).count()
+    return attempts.filter(last_result=newest_live(session)).count()
 
 
-def newest_result(session: ProcessingSession) -> int | None:
+def newest_live(session: ProcessingSession) -> int | None:
     """Give the key of the newest live verdict; None when there is none."""
     rows = ImageResult.objects.live().filter(session=session)
     return rows.order_by("-pk").values_list("pk", flat=True).first()

@@ -1,22 +1,25 @@
 """Looking: who is dead is buried first, then anything else is read or begun."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, Subquery
+from django.conf import settings
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from processing import burial
 from processing.burial import Burial
 from processing.models import ProcessingSession, Worker
 from processing.progress import iso
-from processing.states import Status
-from processing.worker import Watch
+from processing.states import Hold, Stage, Status
+from processing.worker import DEATH_GRACE_S, SILENT_BEATS, Watch
 from recovery import checkpoints
 from recovery.classification import classify
 from recovery.evidence import THIS_MACHINE, Machine, read_evidence
 from recovery.models import Crash
 
+LOOK_AGAIN_S = 0.25
 RECOVERABLE = (Status.INTERRUPTED, Status.FAILED, Status.PAUSED)
 
 _watch = Watch()
@@ -26,6 +29,26 @@ def look(own: Worker | None = None, watch: Watch = _watch) -> None:
     """Bury every dead process that can be proven dead, each with its Crash."""
     for worker in watch.find_dead(own):
         bury(worker)
+
+
+def look_closely(silence_s: float | None = None) -> None:
+    """Look until nobody is left who may be dead: a far process is watched over three beats, a worker has its grace.
+
+    `silence_s` is as in `Watch`. Takes no time where nobody is suspected.
+    """
+    watch = Watch(silence_s)
+    deadline = time.monotonic() + SILENT_BEATS * settings.HEARTBEAT_S + DEATH_GRACE_S + 2 * LOOK_AGAIN_S
+    look(watch=watch)
+    while watch.has_suspects() and time.monotonic() < deadline:
+        time.sleep(LOOK_AGAIN_S)
+        look(watch=watch)
+
+
+def open_crashes() -> QuerySet[Crash]:
+    """List the crashes that nobody has dealt with, the newest first; a session that is finished needs nobody."""
+    finished = Q(session__stage=Stage.COMPLETED) | Q(session__hold=Hold.CANCELLED)
+    crashes = Crash.objects.filter(closed_at=None).exclude(finished)
+    return crashes.select_related("session").order_by("-detected_at", "-pk")
 
 
 def bury(worker: Worker, exit_code: int | None = None) -> bool:

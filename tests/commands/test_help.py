@@ -22,6 +22,7 @@ def test_help_is_there_for_the_commands_of_the_interface() -> None:
         "cancel",
         "checkpoints",
         "demo",
+        "detect_crashes",
         "doctor",
         "pause",
         "process",
