@@ -173,7 +173,7 @@ def signed_part(entry: AuditEntry) -> bytes:
             entry.number,
             entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
             entry.actor,
-            plain_address(entry.address),
+            entry.address and (plain_address(entry.address) or entry.address),
             entry.action,
             None if entry.session is None else str(entry.session),
             entry.outcome,
@@ -185,9 +185,11 @@ def signed_part(entry: AuditEntry) -> bytes:
 def plain_address(text: str | None) -> str | None:
     """Write an IP address in its one plain form; None for what is none, such as a socket's name."""
     try:
-        return str(ipaddress.ip_address((text or "").partition("%")[0]))
+        address = ipaddress.ip_address((text or "").partition("%")[0])
     except ValueError:
         return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
 
 
 def storable_text(text: str) -> str:

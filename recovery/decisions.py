@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from processing.models import Batch, ImageResult, Override
-from processing.published import verdict_of
 from recovery.findings import Code, Finding, found
 
 
@@ -20,8 +19,7 @@ def events_of(batches: Sequence[Batch]) -> dict[int, Override]:
 def due_decision(row: ImageResult, events: Mapping[int, Override]) -> str:
     """Say what a row's decision should be. A person's verdict lapses when the content differs."""
     event = events.get(row.position)
-    said = event.new if event is not None and event.content == row.content else ""
-    return said or verdict_of(row)
+    return (event and event.verdict_on(row)) or row.machine_verdict
 
 
 def decision_problems(rows: Sequence[ImageResult], events: Mapping[int, Override]) -> Iterator[Finding]:

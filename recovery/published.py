@@ -1,4 +1,4 @@
-"""Checkpoints as the world is told of them."""
+"""Checkpoints and audit entries as the world is told of them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ from uuid import UUID
 from processing.models import ProcessingSession
 from processing.progress import iso
 from recovery import seal
-from recovery.models import Checkpoint
+from recovery.models import AuditEntry, Checkpoint
 
 PAGE_CHECKPOINTS = 200
 
@@ -38,3 +38,18 @@ def checkpoints_of(session: ProcessingSession, limit: int | None = None) -> Iter
 def _page(ids: list[UUID]) -> Iterator[dict[str, Any]]:
     by_id = Checkpoint.objects.in_bulk(ids)
     yield from (checkpoint_of(by_id[pk]) for pk in ids if pk in by_id)
+
+
+def entry_of(entry: AuditEntry) -> dict[str, Any]:
+    """Give the published audit entry."""
+    return {
+        "number": entry.number,
+        "at": iso(entry.at),
+        "actor": entry.actor,
+        "action": entry.action,
+        "session": None if entry.session is None else str(entry.session),
+        "outcome": entry.outcome,
+        "details": dict(sorted(entry.details.items())),
+        "mac": bytes(entry.mac).hex(),
+        "address": entry.address,
+    }

@@ -220,7 +220,7 @@ def test_act_goes_on_after_the_head_was_removed_and_does_not_hide_it() -> None:
     [
         ("10.1.2.3", "10.1.2.3"),
         ("2001:DB8::0001", "2001:db8::1"),
-        ("::ffff:10.1.2.3", "::ffff:10.1.2.3"),
+        ("::ffff:10.1.2.3", "10.1.2.3"),
         ("fe80::1%eth0", "fe80::1"),
         ("unix:", None),
         ("", None),
@@ -231,10 +231,7 @@ def test_address_is_kept_in_its_plain_form(given: str | None, kept: str | None) 
     audit.record("login", actor="ines", address=given)
 
     stored = AuditEntry.objects.get()
-    assert (audit.plain_address(stored.address), audit.follows(stored, b"")) == (
-        audit.plain_address(kept),
-        True,
-    )
+    assert (stored.address, audit.follows(stored, b"")) == (kept, True)
 
 
 @pytest.mark.django_db

@@ -1,15 +1,11 @@
 """`results`: every photo's verdict with its reasons, in order of position."""
 
-import csv
-import json
 from argparse import ArgumentParser
-from collections.abc import Iterator
-from io import StringIO
 from typing import Any
 
 from processing.management.arguments import add_session, plain_text
 from processing.management.base import StockproofCommand
-from processing.management.tables import printable
+from processing.management.sheets import csv_lines
 from processing.published import images_of
 from processing.states import Verdict
 
@@ -26,9 +22,6 @@ COLUMNS = (
     "similar_group",
     "override",
 )
-# A spreadsheet takes a cell that begins with one of these for a formula (OWASP, CSV injection).
-# Tabs and line ends, which also count, are spelled out.
-FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 class Command(StockproofCommand):
@@ -54,32 +47,5 @@ class Command(StockproofCommand):
             for image in images:
                 self.emit("image", image)
             return
-        for line in csv_lines(images):
+        for line in csv_lines(COLUMNS, images):
             self.write_raw(line)
-
-
-def csv_lines(images: Iterator[dict[str, Any]]) -> Iterator[str]:
-    """Give the header and one record per image; lists and objects are JSON in their cell."""
-    buffer = StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for image in images:
-        yield _drain(buffer)
-        writer.writerow([_cell(image[column]) for column in COLUMNS])
-    yield _drain(buffer)
-
-
-def _drain(buffer: StringIO) -> str:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False)
-    if not isinstance(value, str):
-        return value
-    shown = printable(value)
-    return f"'{shown}" if shown.startswith(FORMULA_STARTS) else shown
