@@ -16,7 +16,7 @@ from django.db.models.functions import Coalesce
 
 from processing import digests
 from processing.models import Batch, ImageResult, Override, ProcessingSession
-from processing.models.batch import COUNTERS
+from processing.models.commit import COUNTERS
 from processing.models.result import ResultQuerySet
 from processing.overriding import persons_verdict, redecide, shift_of
 from processing.states import BatchKind, BatchStatus, Relation, Verdict

@@ -67,7 +67,8 @@ def _read_alone(number: Any) -> AuditEntry | object:
     try:
         return AuditEntry.objects.get(pk=number)
     except DAMAGED:
-        return number
+        damaged: object = number
+        return damaged
 
 
 def _checked(row: AuditEntry | object) -> AuditEntry | int:

@@ -8,7 +8,7 @@ from math import prod
 
 from processing import digests, keys
 from processing.models import Batch, ImageResult
-from processing.models.batch import COUNTERS
+from processing.models.commit import COUNTERS
 from processing.sources import path_text
 from processing.states import BatchStatus
 from recovery.findings import Code, Finding, found

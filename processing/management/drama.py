@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from uuid import UUID
 
 from django.conf import settings
 
@@ -47,7 +48,7 @@ def interrupted_session(command: StockproofCommand, folder: Path, workers: int) 
     return _seen_dead(session)
 
 
-def _begun(run: "subprocess.Popen[bytes]", earlier: set[object]) -> ProcessingSession:
+def _begun(run: "subprocess.Popen[bytes]", earlier: set[UUID]) -> ProcessingSession:
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline and run.poll() is None:
         session = ProcessingSession.objects.exclude(pk__in=earlier).filter(name=NAME).first()

@@ -274,35 +274,44 @@ class Batch(models.Model):
         with transaction.atomic():
             ends = counters["processed"] == self.photos_count
             locked = _sessions().lock(self.session_id) if ends or shift else None
-            session = locked if ends else None
             self._store(counters, reason_counts, ends=ends)
             ImageResult.objects.bulk_create(results)
             if locked is not None and shift:
                 locked.shift_by(shift)
-            held = self._read_held()
-            digest = digests.after_commit(self.pk, held["digest"], results)
-            processed_before = session.processed if session else 0
-            if session is not None:
-                session.absorb(self, counters, reason_counts, digest)
-                session.advance_locked()
-            finished = {name: held[f"session__{name}"] for name in COUNTERS}
-            commit = Commit(
-                batch=self,
-                counters=counters,
-                reason_counts=reason_counts,
-                sequence=self.sequence + 1,
-                last_position=max(result.position for result in results),
-                last_result=max(result.pk for result in results),
-                committed_at=max(result.created_at for result in results),
-                session=session,
-                processed_before=processed_before,
-                finished=session.decided() if session else shifted(finished, held["session__shift"]),
-                stage=session.stage if session else held["session__stage"],
-                digest=digest,
-                chain_head=bytes(held["chain_head"]),
-            )
-            self._keep_chains(digest, seal(commit))
+            commit = self._account(results, counters, reason_counts, locked if ends else None)
+            self._keep_chains(commit.digest, seal(commit))
         self._keep(counters, reason_counts)
+
+    def _account(
+        self,
+        results: Sequence[ImageResult],
+        counters: Mapping[str, int],
+        reason_counts: Mapping[str, int],
+        session: "ProcessingSession | None",
+    ) -> Commit:
+        """Count a batch that has ended into its locked session, and say what was written."""
+        held = self._read_held()
+        digest = digests.after_commit(self.pk, held["digest"], results)
+        processed_before = session.processed if session else 0
+        if session is not None:
+            session.absorb(self, counters, reason_counts, digest)
+            session.advance_locked()
+        finished = {name: held[f"session__{name}"] for name in COUNTERS}
+        return Commit(
+            batch=self,
+            counters=counters,
+            reason_counts=reason_counts,
+            sequence=self.sequence + 1,
+            last_position=max(result.position for result in results),
+            last_result=max(result.pk for result in results),
+            committed_at=max(result.created_at for result in results),
+            session=session,
+            processed_before=processed_before,
+            finished=session.decided() if session else shifted(finished, held["session__shift"]),
+            stage=session.stage if session else held["session__stage"],
+            digest=digest,
+            chain_head=bytes(held["chain_head"]),
+        )
 
     def commit_end(self, session: "ProcessingSession", seal: Seal) -> None:
         """Make the checkpoint of a scan or a comparison that has just ended; the caller has locked the session."""
