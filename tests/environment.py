@@ -31,7 +31,9 @@ SETTINGS_NAMES = [
 # An empty value counts as unset, and `.env` does not replace it.
 os.environ.update(dict.fromkeys(SETTINGS_NAMES, ""))
 
-VAR = Path(tempfile.mkdtemp(prefix="stockproof-test-var-"))
+# A process of pytest-xdist ends without a last word, so its folder lies in that of the one that started it.
+OUTER = os.environ["STOCKPROOF_VAR"] if "PYTEST_XDIST_WORKER" in os.environ else None
+VAR = Path(tempfile.mkdtemp(prefix="stockproof-test-var-", dir=OUTER))
 os.environ["STOCKPROOF_VAR"] = str(VAR)
 
 

@@ -33,7 +33,7 @@ def test_database_is_the_one_named_in_the_test_id(request: pytest.FixtureRequest
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("time_round", [1, 2])
-def test_migrated_rows_are_there_again_after_a_flush(time_round: int) -> None:
+def test_database_is_as_migrated_again_after_a_test_that_committed(time_round: int) -> None:
     names = list(Preset.objects.order_by("pk").values_list("name", flat=True))
 
     Group.objects.create(name="flushed away")
