@@ -15,6 +15,7 @@ from processing import recorder
 from processing.models import Batch, ImageResult, ProcessingSession, Worker
 from processing.models.batch import Photo
 from processing.models.commit import Seal
+from processing.models.session import Alarm
 from processing.recorder import Flight
 from processing.sources import path_text
 from processing.states import BatchKind, BatchStatus, Verdict
@@ -51,7 +52,14 @@ class Burial:
 OnCrash = Callable[[Burial], None]
 
 
-def bury(worker: Worker, *, on_crash: OnCrash, seal: Seal, exit_code: int | None = None) -> bool:
+def bury(
+    worker: Worker,
+    *,
+    on_crash: OnCrash,
+    seal: Seal,
+    alarm: Alarm | None = None,
+    exit_code: int | None = None,
+) -> bool:
     """Bury a dead process with its workers, requeue its work, latch what nobody serves any more.
 
     One transaction. `exit_code` is as in subprocess (negative: a signal), None when nobody saw it.
@@ -64,7 +72,7 @@ def bury(worker: Worker, *, on_crash: OnCrash, seal: Seal, exit_code: int | None
         if not Worker.objects.living().filter(pk=worker.pk).update(ended_at=Now()):
             return False
         Worker.objects.living().filter(parent=worker).update(ended_at=Now())
-        found = _take_stock([worker, *workers], exit_code, seal)
+        found = _take_stock([worker, *workers], exit_code, seal, alarm)
         latched = tuple(s.pk for s in sessions if worker.is_parent and _latch_if_nobodys(s))
         found = replace(found, interrupted=latched)
         on_crash(found)
@@ -74,13 +82,13 @@ def bury(worker: Worker, *, on_crash: OnCrash, seal: Seal, exit_code: int | None
     return True
 
 
-def _take_stock(dead: list[Worker], exit_code: int | None, seal: Seal) -> Burial:
+def _take_stock(dead: list[Worker], exit_code: int | None, seal: Seal, alarm: Alarm | None) -> Burial:
     """Requeue what the dead held; the first is the one that is buried, the others are its workers."""
     worker = dead[0]
     flights = [recorder.read_flight(one.token) for one in dead]
     discarded: Counter[UUID] = Counter()
     for one, flight in zip(dead, flights, strict=True):
-        discarded += _requeue(one, flight, exit_code, seal, with_parent=worker.is_parent)
+        discarded += _requeue(one, flight, exit_code, seal, alarm, with_parent=worker.is_parent)
     return Burial(
         worker=worker,
         exit_code=exit_code,
@@ -121,7 +129,13 @@ def _latch_if_nobodys(session: ProcessingSession) -> bool:
 
 
 def _requeue(
-    worker: Worker, flight: Flight, exit_code: int | None, seal: Seal, *, with_parent: bool
+    worker: Worker,
+    flight: Flight,
+    exit_code: int | None,
+    seal: Seal,
+    alarm: Alarm | None,
+    *,
+    with_parent: bool,
 ) -> Counter[UUID]:
     """Queue the dead worker's batches again under new fencing numbers; count the verdicts that are discarded."""
     discarded: Counter[UUID] = Counter()
@@ -132,14 +146,16 @@ def _requeue(
             missing = {photo.position for photo in batch.missing()}
             discarded[batch.session_id] += len(missing.intersection(flight.uncommitted))
         if not with_parent:
-            _count_death(batch, flight, exit_code, seal)
+            _count_death(batch, flight, exit_code, seal, alarm)
         batch.refresh_from_db()
         if batch.status == BatchStatus.LEASED:
             batch.take_away()
     return discarded
 
 
-def _count_death(batch: Batch, flight: Flight, exit_code: int | None, seal: Seal) -> None:
+def _count_death(
+    batch: Batch, flight: Flight, exit_code: int | None, seal: Seal, alarm: Alarm | None
+) -> None:
     """Note the photos in flight; set a poisonous one aside; stop a scan or a comparison that only kills.
 
     A cancelled session's row is not locked here, and nothing is to be decided for it any more.
@@ -151,7 +167,8 @@ def _count_death(batch: Batch, flight: Flight, exit_code: int | None, seal: Seal
         if batch.deaths >= STUCK_DEATHS_MAX:
             session = ProcessingSession.objects.get(pk=batch.session_id)
             if session.status.value in ("scanning", "comparing"):
-                session.fail(f"The {batch.kind} stage cost {batch.deaths} workers without progress.")
+                error = f"The {batch.kind} stage cost {batch.deaths} workers without progress."
+                session.fail(error, alarm)
         return
     if flight.batch != batch.pk or flight.lease != batch.lease:
         return

@@ -15,6 +15,7 @@ from django.db import connection
 
 from processing import queue
 from processing.models import ProcessingSession, StepRefused, Worker
+from processing.models.session import Alarm
 from processing.states import Status
 from processing.sweep import Announce, offered_by, sweep
 from processing.worker import DATABASE_ERRORS, ENDING, Presence
@@ -96,9 +97,15 @@ class Parent:
     """One parent: its row, its cluster, its sweeps, and what the signals asked for."""
 
     def __init__(
-        self, *, workers: int, look: Callable[[Worker], None], queue_name: str = queue.SHARED_QUEUE
+        self,
+        *,
+        workers: int,
+        look: Callable[[Worker], None],
+        queue_name: str = queue.SHARED_QUEUE,
+        alarm: Alarm | None = None,
     ) -> None:
         self._workers = workers
+        self._alarm = alarm
         self._look = look
         self._queue_name = queue_name
         self.presence: Presence
@@ -245,7 +252,7 @@ class Parent:
         in_a_row = deaths - self._deaths_before
         limit = max(CRASH_LOOP_DEATHS_MIN, CRASH_LOOP_DEATHS_PER_WORKER * self._workers)
         if in_a_row >= limit or self._cluster.restarts_count >= RESTARTS_MAX:
-            _fail_all(sessions, CRASH_LOOP.format(deaths=max(in_a_row, RESTARTS_MAX)))
+            _fail_all(sessions, CRASH_LOOP.format(deaths=max(in_a_row, RESTARTS_MAX)), self._alarm)
             self.is_broken = True
 
     def _stop_children(self) -> None:
@@ -282,9 +289,9 @@ class Parent:
             time.sleep(TICK_S)
 
 
-def _fail_all(sessions: list[ProcessingSession], error: str) -> None:
+def _fail_all(sessions: list[ProcessingSession], error: str, alarm: Alarm | None) -> None:
     for session in sessions:
         try:
-            session.fail(error)
+            session.fail(error, alarm)
         except StepRefused:
             logger.info("session not failed, it has ended", extra={"session": str(session.pk)})

@@ -70,6 +70,7 @@ class FlightRecorder:
         # A signal's handler notes too, maybe in the middle of a note of the same thread.
         self._lock = threading.RLock()
         self._notes_count = 0
+        self.errors_count = 0
         self.note(phase="idle")
 
     def catch_faults(self) -> None:
@@ -101,6 +102,7 @@ class FlightRecorder:
     def note_error(self, error: BaseException, *, is_fatal: bool = False, **facts: Any) -> None:
         """Write down an error that stands: it may be overcome, or be what ends this process."""
         text = str(error) or type(error).__name__
+        self.errors_count += 1
         self.note(last_error=text, error=facts_of(error) | {"stands": True, "fatal": is_fatal}, **facts)
 
     def note_overcome(self) -> None:

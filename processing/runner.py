@@ -15,6 +15,7 @@ from processing.analysis.pipeline import Pipeline, Prepared
 from processing.models import Batch, ImageResult, LeaseLost, ProcessingSession, StepRefused
 from processing.models.batch import Photo
 from processing.models.commit import Seal
+from processing.models.session import Alarm
 from processing.photos import Reading, judge_photos, read_photo
 from processing.scan import run_scan
 from processing.similarity import run_compare
@@ -52,6 +53,7 @@ class Slice:
     decoders: ThreadPoolExecutor
     writer: ThreadPoolExecutor
     seal: Seal
+    alarm: Alarm | None = None
     deadline: float = field(default_factory=lambda: time.monotonic() + settings.LANE_SLICE_S)
 
     def may_go_on(self) -> bool:
@@ -102,7 +104,7 @@ def run_batch(batch: Batch, work: Slice) -> None:
         else:
             PhotoRun(batch, work).run()
     except SourceGone as error:
-        _fail(batch, str(error))
+        _fail(batch, str(error), work.alarm)
         # The session has stopped because of it, so it explains no later death of this process.
         work.presence.recorder.note_overcome()
     except StepRefused as error:
@@ -116,10 +118,10 @@ def _keep_going(batch: Batch, work: Slice) -> Callable[[], bool]:
     )
 
 
-def _fail(batch: Batch, error: str) -> None:
+def _fail(batch: Batch, error: str, alarm: Alarm | None) -> None:
     logger.error("session failed", extra={"session": str(batch.session_id), "error": error})
     try:
-        batch.fail(error)
+        batch.fail(error, alarm)
     except StepRefused:
         batch.release()
 
@@ -130,6 +132,7 @@ class PhotoRun:
     def __init__(self, batch: Batch, work: Slice) -> None:
         self.batch, self.work = batch, work
         self.session = ProcessingSession.objects.get(pk=batch.session_id)
+        batch.session = self.session  # Each checkpoint tells its rules; they are read once a batch.
         self.folder = Folder(bytes(self.session.source_path), recursive=self.session.recursive)
         self.pipeline = work.pipeline()
         self.times = Times()
@@ -286,6 +289,8 @@ class PhotoRun:
         self.work.presence.telemetry.update(
             photo=path_text(group[-1].path),
             rate_per_s=round(self.analyzed_count / elapsed_s, 3) if elapsed_s else None,
+            device_memory_bytes=self.pipeline.count_device_bytes(),
+            device_utilization=round(self.times.measure_s / elapsed_s, 3) if elapsed_s else None,
         )
 
     def _commit_chunk(self) -> None:

@@ -97,7 +97,8 @@ def run_lane(session_id: str, lane: int) -> None:
     """Work off batches of one session for a time slice; the call that django-q2 makes. Never raises."""
     if _presence is None:
         raise RuntimeError("run_lane is called in a worker process only; start one with `manage.py workers`.")
-    work = Slice(_presence, pipeline, decoders(), writer(), checkpoints.take)
+    seal = partial(checkpoints.take, telemetry=_presence.telemetry)
+    work = Slice(_presence, pipeline, decoders(), writer(), seal, checkpoints.sound_alarm)
     try:
         if runner.run_slice(UUID(session_id), work):
             _offer_next(UUID(session_id))
@@ -135,7 +136,7 @@ def _fail_held(presence: Presence, error: Exception) -> None:
     """Stop the sessions whose batches this worker holds: an unexpected error would only come again."""
     for batch in Batch.objects.leased().filter(worker=presence.row).order_by("pk"):
         try:
-            batch.fail(f"{type(error).__name__}: {error}")
+            batch.fail(f"{type(error).__name__}: {error}", checkpoints.sound_alarm)
         except StepRefused:
             batch.release()
     presence.recorder.note_overcome()

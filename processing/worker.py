@@ -136,7 +136,12 @@ class Presence:
 
         Were it noted at the start alone, one worker killed for want of memory would explain every later death.
         """
-        self.telemetry.update(rss_bytes=rss_bytes(), vitals=read_vitals().as_facts())
+        self.telemetry.update(
+            rss_bytes=rss_bytes(),
+            vitals=read_vitals().as_facts(),
+            errors_count=self.recorder.errors_count,
+            last_error=self.recorder.flight.get("last_error", ""),
+        )
         self.recorder.note(rss_bytes=self.telemetry["rss_bytes"], vitals=self.telemetry["vitals"])
 
     def start_beating(self, look: Callable[[], None], look_s: float | None = None) -> None:

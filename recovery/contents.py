@@ -77,12 +77,17 @@ def place_of(session: ProcessingSession) -> Place:
 
 
 def telemetry_of(session: ProcessingSession, last_error: str = "") -> dict[str, Any]:
-    """Add up what the living workers in the session's lanes tell of themselves."""
+    """Add up what the living workers in the session's lanes have told at their last beat.
+
+    `last_error` is one that they may not have told yet.
+    """
     workers = Worker.objects.living().filter(lane_session=session).order_by("pk")
     told = list(workers.values_list("telemetry", flat=True))
     sums = {name: _sum(one.get(name) for one in told) for name in SUMMED}
     shares = [one["device_utilization"] for one in told if one.get("device_utilization") is not None]
     errors = [one["last_error"] for one in told if one.get("last_error")]
+    if last_error:
+        sums["errors_count"] = max(sums["errors_count"] or 0, 1)
     return {
         **sums,
         "device_utilization": round(sum(shares) / len(shares), 3) if shares else None,

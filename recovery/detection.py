@@ -53,7 +53,13 @@ def open_crashes() -> QuerySet[Crash]:
 
 def bury(worker: Worker, exit_code: int | None = None) -> bool:
     """Bury one dead process with a Crash as its evidence, in one transaction."""
-    return burial.bury(worker, on_crash=record_crash, seal=checkpoints.take, exit_code=exit_code)
+    return burial.bury(
+        worker,
+        on_crash=record_crash,
+        seal=checkpoints.take,
+        alarm=checkpoints.sound_alarm,
+        exit_code=exit_code,
+    )
 
 
 def record_crash(burial: Burial, machine: Machine = THIS_MACHINE) -> None:

@@ -38,6 +38,9 @@ class CheckpointDamaged(Exception):
     """The checkpoint is not what was sealed, or cannot be read; it is named and never used."""
 
 
+UNUSABLE = (CheckpointDamaged, VersionRefused)
+
+
 def seal(checkpoint: "Checkpoint", state: dict[str, Any], *, secret: str | None = None) -> None:
     """Encrypt a state into a checkpoint that is not stored yet, and seal it, with the first key or the one given.
 
@@ -83,7 +86,7 @@ def problem_of(checkpoint: "Checkpoint") -> str | None:
     """
     try:
         open_state(checkpoint)
-    except (CheckpointDamaged, VersionRefused) as error:
+    except UNUSABLE as error:
         return str(error)
     return None
 

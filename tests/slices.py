@@ -38,7 +38,7 @@ def worker_slice(
     pipeline.set_batch_size(group_size)
     with ThreadPoolExecutor(1, "decoder") as decoders, ThreadPoolExecutor(1, "writer") as writer:
         try:
-            yield Slice(presence, lambda: pipeline, decoders, writer, seal)
+            yield Slice(presence, lambda: pipeline, decoders, writer, seal, checkpoints.sound_alarm)
         finally:
             writer.submit(lambda: connection.close()).result()  # Its own thread's connection.
             presence.end()

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from processing import overriding
 from processing.models import Batch, ImageResult, Override, ProcessingSession, StepRefused
-from processing.models.batch import COUNTERS
+from processing.models.commit import COUNTERS
 from processing.overriding import (
     Choice,
     NoVerdictYet,

@@ -28,6 +28,11 @@ def name_device(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
+def count_held_bytes(device: torch.device) -> int | None:
+    """Count the device memory that this process holds, whether in use or kept for reuse; None on the CPU."""
+    return torch.cuda.memory_reserved(device) if device.type == "cuda" else None
+
+
 def count_batch(device: torch.device) -> int:
     """Count the photos that fit a quarter of the device's free memory; a few on the CPU."""
     if device.type != "cuda":

@@ -43,6 +43,10 @@ class Pipeline:
         """Set how many photos go through the device at once, at least one."""
         self.batch_size = max(1, batch_size)
 
+    def count_device_bytes(self) -> int | None:
+        """Count the device memory that this process holds; None on the CPU."""
+        return devices.count_held_bytes(self._device)
+
     def prepare(self, data: bytes) -> Prepared:
         """Hash, decode and cut one photo. A bad photo is a refusal inside the answer; MemoryError passes."""
         sha256 = hashlib.sha256(data).hexdigest()

@@ -16,7 +16,7 @@ from processing.parent import Parent
 from processing.progress import status_of
 from processing.queue import SHARED_QUEUE
 from processing.states import Status
-from recovery import acts, detection
+from recovery import acts, checkpoints, detection
 from recovery.statistics import totals_of
 
 STATUS_EVERY_S = 1.0
@@ -92,7 +92,7 @@ class Display:
 
 def new_parent(workers: int, queue_name: str = SHARED_QUEUE) -> Parent:
     """Make the parent that this command will be."""
-    return Parent(workers=workers, look=detection.look, queue_name=queue_name)
+    return Parent(workers=workers, look=detection.look, queue_name=queue_name, alarm=checkpoints.sound_alarm)
 
 
 def attend(command: StockproofCommand, session: ProcessingSession, parent: Parent) -> NoReturn:
