@@ -215,7 +215,9 @@ def recompute(session: ProcessingSession, batch_ids: frozenset[int]) -> None:
 
 def seal_after(session: ProcessingSession, note: str) -> None:
     """Take the checkpoint that says how a recovery or an undo has left the session."""
-    Checkpoint.objects.create_session_checkpoint(session, CheckpointType.MANUAL, force=True, note=note, pinned=False)
+    Checkpoint.objects.create_session_checkpoint(
+        session, CheckpointType.MANUAL, force=True, note=note, pinned=False
+    )
 
 
 def _recovered(session: ProcessingSession, request: Request, redo: int) -> Recovered:
