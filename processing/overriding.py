@@ -8,7 +8,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Case, CharField, Count, F, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    TextField,
+    Value,
+    When,
+)
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce, Concat, NullIf
 
@@ -69,10 +81,15 @@ class Choice:
     overridden: bool = False
 
     def rows(self, session: ProcessingSession) -> ResultQuerySet:
-        """Give the live rows that may be meant; of their reasons only `takes` knows."""
+        """Give the live rows that may be meant; where a reason is asked for, `takes` has the last word."""
         rows = ImageResult.objects.live().filter(session=session)
         if self.decision:
             rows = rows.filter(decision=self.decision)
+        if self.reason:
+            text = Cast("reasons", TextField())
+            rows = rows.annotate(text=text).filter(
+                Q(text__contains=f'"{self.reason}"') | Q(relation=self.reason)
+            )
         if self.overridden:
             rows = rows.annotate(said=Subquery(_newest_event().values("new")[:1])).filter(said__gt="")
         return rows
@@ -84,10 +101,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What was done with one page of photos: the last position looked at, and how many events were added."""
+    """What was done with one page of photos: how far it went, and how many events were added."""
 
     last_position: int
     changed: int
+    is_last: bool
 
 
 def override(
@@ -100,7 +118,7 @@ def override(
     """
     if not verdict:
         raise ValueError("An empty verdict says nothing; `withdraw` takes one back.")
-    return _say(session, positions, Saying(verdict, by, note))
+    return say(session, positions, Saying(verdict, by, note))
 
 
 def withdraw(session: ProcessingSession, positions: Iterable[int], *, by: str, note: str = "") -> int:
@@ -108,32 +126,11 @@ def withdraw(session: ProcessingSession, positions: Iterable[int], *, by: str, n
 
     Raises NoVerdictYet when one has no live row, StepRefused when the session is cancelled.
     """
-    return _say(session, positions, Saying("", by, note))
+    return say(session, positions, Saying("", by, note))
 
 
-def say_to_page(session: ProcessingSession, choice: Choice, saying: Saying, after: int = -1) -> Page | None:
-    """Say something of the next photos that are meant, behind a position, in one transaction; None behind the last.
-
-    The choice is made under the session's lock. Raises StepRefused when the session is cancelled.
-    """
-    with transaction.atomic():
-        locked = _lock(session)
-        rows = list(choice.rows(locked).filter(position__gt=after).only(*NEEDED).in_order()[:PAGE_ROWS])
-        if not rows:
-            return None
-        changed = _write(locked, [row for row in rows if choice.takes(row)], saying)
-    return Page(rows[-1].position, changed)
-
-
-def count_chosen(session: ProcessingSession, choice: Choice) -> int:
-    """Count the photos that are meant, in flat memory."""
-    rows = choice.rows(session)
-    if not choice.reason:
-        return rows.count()
-    return sum(choice.takes(row) for row in rows.only(*NEEDED).in_order().iterator(PAGE_ROWS))
-
-
-def _say(session: ProcessingSession, positions: Iterable[int], saying: Saying) -> int:
+def say(session: ProcessingSession, positions: Iterable[int], saying: Saying) -> int:
+    """Say something of photos in one transaction; give how many events that added. Raises as `override` does."""
     changed = 0
     with transaction.atomic():
         locked = _lock(session)
@@ -145,6 +142,26 @@ def _say(session: ProcessingSession, positions: Iterable[int], saying: Saying) -
                 raise NoVerdictYet(locked, min(missing))
             changed += _write(locked, rows, saying)
     return changed
+
+
+def say_to_page(session: ProcessingSession, choice: Choice, saying: Saying, after: int = -1) -> Page:
+    """Say something of the next photos that are meant, behind a position, in one transaction.
+
+    The choice is made under the session's lock. Raises StepRefused when the session is cancelled.
+    """
+    with transaction.atomic():
+        locked = _lock(session)
+        rows = list(choice.rows(locked).filter(position__gt=after).only(*NEEDED).in_order()[:PAGE_ROWS])
+        changed = _write(locked, [row for row in rows if choice.takes(row)], saying)
+    return Page(rows[-1].position if rows else after, changed, len(rows) < PAGE_ROWS)
+
+
+def count_chosen(session: ProcessingSession, choice: Choice) -> int:
+    """Count the photos that are meant, in flat memory."""
+    rows = choice.rows(session)
+    if not choice.reason:
+        return rows.count()
+    return sum(choice.takes(row) for row in rows.only(*NEEDED).in_order().iterator(PAGE_ROWS))
 
 
 def _lock(session: ProcessingSession) -> ProcessingSession:

@@ -157,6 +157,7 @@ class PhotoRun:
             self._wait_for_commit()
         if not finished:
             self._release()
+        self.work.presence.account(worked_s=time.monotonic() - self.begun, commit_s=self.times.commit_s)
         logger.info("batch worked off", extra=self._as_log())
 
     def _release(self) -> None:

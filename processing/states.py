@@ -133,6 +133,8 @@ SESSION_STEPS: dict[str, SessionStep] = {
     "resume": SessionStep(UNFINISHED, (Hold.PAUSED,), (False,), hold=Hold.NONE),
     "fail": SessionStep(UNFINISHED, _OPEN, (False,), hold=Hold.FAILED),
     "cancel": SessionStep(UNFINISHED, _MENDABLE, _ANY_LATCH, hold=Hold.CANCELLED, latch=False),
+    # The first step of a deletion: nothing leads back from cancelled, so nobody goes on while rows vanish.
+    "retire": SessionStep((Stage.COMPLETED,), (Hold.NONE,), (False,), Stage.COMPARING, Hold.CANCELLED),
     "latch": SessionStep(UNFINISHED, (Hold.NONE,), (False,), latch=True),
     "recover": SessionStep(UNFINISHED, _MENDABLE, _ANY_LATCH, hold=Hold.NONE, latch=False),
     # What a recovery or its undo makes of the stage when photos are to be analyzed, or compared, again.

@@ -190,6 +190,11 @@ class Presence:
         # test: test_poison_photos_are_set_aside_and_all_others_judged.
         self.recorder.end_when_late(NATIVE_LIMIT_FACTOR * limit_s)
 
+    def account(self, *, worked_s: float, commit_s: float) -> None:
+        """Add what a batch took, in seconds, to what the row tells: what checkpoints cost is read from there."""
+        for name, seconds in (("worked_s", worked_s), ("commit_s", commit_s)):
+            self.telemetry[name] = round(self.telemetry.get(name, 0.0) + seconds, 4)
+
     def land(self, **facts: Any) -> None:
         """Note that nothing is in flight."""
         self._limit_s = None
@@ -222,7 +227,7 @@ class Presence:
         faulthandler.cancel_dump_traceback_later()
         self.recorder.note(phase=ENDING)
         Batch.objects.release_held_by(self.row)
-        self.row.end()
+        self.row.end(self.telemetry)
         self.recorder.close()
 
 

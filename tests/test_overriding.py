@@ -333,6 +333,9 @@ CHOICES = [
     (Choice(reason="noise"), [1, 3]),
     (Choice(decision="approved", reason="noise"), [1]),
     (Choice(reason="similar"), [2]),
+    (Choice(reason="code"), []),
+    (Choice(reason="NOISE"), []),
+    (Choice(reason="%"), []),
     (Choice(overridden=True), [0, 1]),
     (Choice(decision="approved", overridden=True), [1]),
 ]
@@ -366,10 +369,9 @@ def test_all_that_match_are_overruled_page_by_page(monkeypatch: pytest.MonkeyPat
     choice, saying = Choice(decision="rejected", reason="noise"), Saying("approved", "ada", "grain is wanted")
 
     pages = [say_to_page(session, choice, saying)]
-    while (page := pages[-1]) is not None:
-        pages.append(say_to_page(session, choice, saying, page.last_position))
+    pages.append(say_to_page(session, choice, saying, pages[-1].last_position))
 
-    assert pages == [Page(3, 2), None]
+    assert pages == [Page(3, 2, is_last=False), Page(3, 0, is_last=True)]
     assert decisions(session)[:4] == ["approved"] * 4
     assert_counts_are_true(session)
 
@@ -383,7 +385,7 @@ def test_pages_go_on_behind_a_position_and_skip_what_was_said_already(
 
     pages = [say_to_page(session, Choice(), Saying("rejected", "ada"), after) for after in (-1, 1, 5)]
 
-    assert pages == [Page(1, 1), Page(3, 2), None]
+    assert pages == [Page(1, 1, is_last=False), Page(3, 2, is_last=False), Page(5, 0, is_last=True)]
     assert decisions(session)[:4] == ["rejected"] * 4
     assert_counts_are_true(session)
 

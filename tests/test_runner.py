@@ -11,7 +11,7 @@ import pytest
 from pytest_django import Settings
 
 from processing import recorder, runner
-from processing.models import Batch, ProcessingSession
+from processing.models import Batch, ProcessingSession, Worker
 from processing.models.commit import COUNTERS
 from processing.proof import prove
 from processing.runner import run_slice
@@ -65,6 +65,20 @@ def test_slice_takes_a_session_from_its_first_name_to_its_end(
     lines = [record for record in caplog.records if record.getMessage() == "batch worked off"]
     assert [(vars(line)["batch"], vars(line)["images_count"]) for line in lines] == [(1, 3), (2, 1)]
     assert all(isinstance(vars(line)[name], float) for line in lines for name in TIME_FIELDS)
+
+
+def test_workers_row_tells_what_its_batches_and_their_commits_took(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = start_session(write_photos(tmp_path / "source", 4))
+
+    with caplog.at_level(logging.INFO, "processing.runner"):
+        work_off(session)
+
+    lines = [vars(record) for record in caplog.records if record.getMessage() == "batch worked off"]
+    telemetry = Worker.objects.laborers().get().telemetry
+    assert telemetry["commit_s"] == pytest.approx(sum(line["commit_s"] for line in lines), abs=0.001)
+    assert telemetry["worked_s"] == pytest.approx(sum(line["elapsed_s"] for line in lines), abs=0.05)
 
 
 def test_slice_commits_what_was_analyzed_and_gives_the_batch_back_when_a_stop_is_wanted(

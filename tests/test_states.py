@@ -28,6 +28,7 @@ TAKE: dict[str, Callable[[ProcessingSession], None]] = {
     "resume": lambda session: session.resume(),
     "fail": lambda session: session.fail("The disk is full."),
     "cancel": lambda session: session.cancel(),
+    "retire": lambda session: session.retire(),
     "latch": lambda session: session.latch(),
     "recover": lambda session: session._step("recover"),
     "rewind": lambda session: session.rewind(),
@@ -43,6 +44,7 @@ STATUSES: dict[str, dict[str, set[str]]] = {
     "resume": {"paused": set(WORKING)},
     "fail": {status: {"failed"} for status in (*WORKING, "paused")},
     "cancel": {status: {"cancelled"} for status in (*WORKING, "paused", "failed", "interrupted")},
+    "retire": {"completed": {"cancelled"}},
     "latch": {status: {"interrupted"} for status in WORKING},
     "recover": {status: {status} for status in WORKING}
     | {status: set(WORKING) for status in ("paused", "failed", "interrupted")},
@@ -59,6 +61,7 @@ stateDiagram-v2
     comparing --> interrupted: latch
     comparing --> paused: pause, roll_back
     comparing --> running: rewind
+    completed --> cancelled: retire
     completed --> running: rewind
     failed --> cancelled: cancel
     failed --> comparing: recover

@@ -162,6 +162,16 @@ def test_process_never_finds_itself_dead() -> None:
     assert Watch().find_dead(own) == []
 
 
+def test_row_keeps_what_all_batches_took_when_the_process_has_ended(presence: Presence) -> None:
+    presence.account(worked_s=10.0, commit_s=0.5)
+    presence.account(worked_s=5.0, commit_s=0.25)
+
+    presence.end()
+
+    telemetry = Worker.objects.get(pk=presence.row.pk).telemetry
+    assert (telemetry["worked_s"], telemetry["commit_s"]) == (15.0, 0.75)
+
+
 def test_beat_counts_and_says_what_the_process_does(presence: Presence) -> None:
     presence.telemetry["photo"] = "a.jpg"
 
@@ -251,7 +261,7 @@ def test_error_that_ends_the_process_is_written_down_and_goes_on_its_way(presenc
 def test_process_says_that_it_is_ending_before_it_asks_the_database(
     presence: Presence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_worker: Worker) -> bool:
+    def fail(_worker: Worker, _telemetry: dict[str, object]) -> bool:
         raise OperationalError("gone")
 
     monkeypatch.setattr(Worker, "end", fail)

@@ -6,6 +6,7 @@ from django.core.management.base import CommandError, SystemCheckError
 from django.db import DatabaseError, InterfaceError
 
 from processing.models import SessionNotFound, StepRefused
+from processing.overriding import NoVerdictYet
 from processing.sources import SourceGone
 from processing.states import Status
 from recovery.audit import ActRefused
@@ -116,6 +117,7 @@ class ReaderGone(Exception):
 # What the models and Django raise; a command that meets one of these needs no code for it.
 EXPECTED = (
     SessionNotFound,
+    NoVerdictYet,
     StepRefused,
     SourceGone,
     ActRefused,
@@ -132,6 +134,8 @@ def failure_of(error: Exception) -> CommandFailed:
         return error
     if isinstance(error, SessionNotFound):
         return NotFound(str(error), hint="`latest` is the newest session.")
+    if isinstance(error, NoVerdictYet):
+        return NotFound(str(error), session=error.session.pk)
     if isinstance(error, StepRefused):
         hint = HINTS.get(error.status, "").format(session=error.session.pk)
         return Refused(str(error), hint=hint, session=error.session.pk)

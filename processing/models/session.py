@@ -194,6 +194,10 @@ class ProcessingSession(models.Model):
         """Give the session up for good; what is committed stays readable."""
         self._step("cancel", hold_by=by, hold_why=why, ended_at=Now())
 
+    def retire(self, by: str = "") -> None:
+        """Cancel a completed session because it is to be deleted; nothing leads back from there."""
+        self._step("retire", hold_by=by, hold_why="It is being deleted.")
+
     def fail(self, error: str, alarm: Alarm | None = None) -> None:
         """Stop because of an error that only a person can mend; `recover` goes on afterwards."""
         with transaction.atomic():

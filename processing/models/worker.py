@@ -96,9 +96,11 @@ class Worker(models.Model):
         """Say what this worker computes on, once that is known."""
         Worker.objects.filter(pk=self.pk).update(device=device[:32])
 
-    def end(self) -> bool:
-        """Mark the clean end; `ended_at` never goes back, so False says that it was buried before.
+    def end(self, telemetry: dict[str, object] | None = None) -> bool:
+        """Mark the clean end, with the last telemetry; `ended_at` never goes back, so False says that it was buried.
 
         test: test_buried_worker_can_neither_beat_nor_enter_a_lane_nor_end.
         """
-        return Worker.objects.living().filter(pk=self.pk).update(ended_at=Now(), lane_session=None) == 1
+        last = {} if telemetry is None else {"telemetry": telemetry}
+        living = Worker.objects.living().filter(pk=self.pk)
+        return living.update(ended_at=Now(), lane_session=None, **last) == 1
