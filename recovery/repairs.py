@@ -1,14 +1,15 @@
 """Mending what can be worked out again from rows that hold, in one transaction with its entry in the audit log."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 
-from processing.models import Batch, ImageResult, ProcessingSession
+from processing.models import Batch, ProcessingSession
+from processing.overriding import redecide
 from processing.states import Hold, Stage
 from processing.superseding import clear_comparison, recount
 from recovery import audit
 from recovery.batch_checks import REPAIRED, chosen, problems_of
-from recovery.decisions import decision_problems, due_decision, events_of
+from recovery.decisions import decision_problems, events_of, wrongly_decided
 from recovery.findings import Code, Finding
 from recovery.session_checks import check_session, orphaned
 
@@ -68,7 +69,7 @@ def _mend(session: ProcessingSession, problems: Problems) -> None:
         batch.take_away()
     damaged = [batch_id for batch_id, found in problems.items() if batch_id is not None and found]
     for batch in Batch.objects.filter(pk__in=damaged).order_by("pk"):
-        _mend_rows(batch)
+        _mend_rows(session, batch)
     has_gap = any(finding.code == Code.GAP for found in problems.values() for finding in found)
     if has_gap and session.stage in (Stage.COMPARING, Stage.COMPLETED):
         _compare_again(session)
@@ -76,21 +77,13 @@ def _mend(session: ProcessingSession, problems: Problems) -> None:
     recount(session, of_batches)
 
 
-def _mend_rows(batch: Batch) -> None:
+def _mend_rows(session: ProcessingSession, batch: Batch) -> None:
     """Put second results aside under a number that no recovery has, and decide the others as they should be."""
     live = list(batch.results.live().order_by("pk"))
     kept = chosen(batch, live) or live
     extra = {row.pk for row in live} - {row.pk for row in kept}
     batch.results.filter(pk__in=extra).update(superseded_by=REPAIRED)
-    _decide(batch, kept)
-
-
-def _decide(batch: Batch, rows: Sequence[ImageResult]) -> None:
-    events = events_of([batch])
-    wrong = [row for row in rows if row.decision != due_decision(row, events)]
-    for row in wrong:
-        row.decision = due_decision(row, events)
-    ImageResult.objects.bulk_update(wrong, ["decision"])
+    redecide(session, [row.position for row, _due in wrongly_decided(kept, events_of([batch]))])
 
 
 def _compare_again(session: ProcessingSession) -> None:

@@ -10,8 +10,9 @@ from django.db.models import Q, QuerySet, Sum
 from processing import digests, keys
 from processing.models import Batch, ImageResult, ProcessingSession
 from processing.models.batch import COUNTERS
+from processing.overriding import shift_of
 from processing.states import BatchKind, BatchStatus, Stage
-from processing.superseding import count_compared, count_shift
+from processing.superseding import count_compared
 from recovery.findings import Code, Finding, found
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def reasons_of(session: ProcessingSession) -> "Counter[str]":
 
 
 def _shift_problems(session: ProcessingSession) -> Iterator[Finding]:
-    shift = count_shift(session)
+    shift = shift_of(session)
     if shift != session.shift:
         yield found(Code.SHIFT, f"Decisions shift the counts by {shift}, the session says {session.shift}.")
 
