@@ -9,8 +9,10 @@ from processing.states import Hold, Stage
 from processing.superseding import clear_comparison, recount
 from recovery import audit
 from recovery.batch_checks import REPAIRED, chosen, problems_of
+from recovery.checkpoint_checks import check_voids, wrong_voids
 from recovery.decisions import decision_problems, events_of, wrongly_decided
 from recovery.findings import Code, Finding
+from recovery.models import Checkpoint
 from recovery.session_checks import check_session, orphaned
 
 # What only says how a row is listed; the batch itself stays as it is.
@@ -51,7 +53,12 @@ def _problems(
     for batch_id in sorted(batch_ids):
         yield batch_id, check_locked(session, batch_id)
     session.refresh_from_db()
-    yield None, check_session(session)
+    yield None, session_problems(session)
+
+
+def session_problems(session: ProcessingSession) -> list[Finding]:
+    """Check what a repair can mend of a session beside its batches."""
+    return [*check_session(session), *check_voids(session)]
 
 
 def _refuse_unsafe(problems: Problems) -> None:
@@ -75,6 +82,8 @@ def _mend(session: ProcessingSession, problems: Problems) -> None:
         _compare_again(session)
     of_batches = [pk for pk in damaged if any(one.code not in NOT_OF_THE_BATCH for one in problems[pk])]
     recount(session, of_batches)
+    for wrong in list(wrong_voids(session)):
+        Checkpoint.objects.filter(pk=wrong.checkpoint).update(voided_by=wrong.due)
 
 
 def _mend_rows(session: ProcessingSession, batch: Batch) -> None:

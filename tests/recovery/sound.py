@@ -7,7 +7,8 @@ from typing import Any
 from processing.models import Batch, ImageResult, ProcessingSession, Worker
 from processing.similarity import run_compare
 from processing.states import BatchKind, BatchStatus, Stage, Verdict
-from tests.factories import make_batch, make_result, make_session, make_worker, no_seal
+from recovery import checkpoints
+from tests.factories import make_batch, make_result, make_session, make_worker
 
 VERDICTS = (Verdict.APPROVED, Verdict.REJECTED, Verdict.APPROVED, Verdict.UNREADABLE)
 
@@ -36,7 +37,7 @@ def completed_session(*, done: int = 2, photos_count: int = 4, **columns: Any) -
     compare = Batch.objects.get(session=session, kind=BatchKind.COMPARE)
     Batch.objects.filter(pk=compare.pk).update(status=BatchStatus.LEASED, worker=make_worker(), lease=1)
     compare.refresh_from_db()
-    run_compare(compare, seal=no_seal)
+    run_compare(compare, seal=checkpoints.take)
     session.refresh_from_db()
     return session
 
@@ -50,7 +51,7 @@ def _leased_batches(session: ProcessingSession, count: int, photos_count: int) -
 def commit(batch: Batch, photos_count: int, sha256: dict[int, str] | None = None) -> list[ImageResult]:
     """Commit the first photos of a batch that have none, with verdicts of all kinds."""
     rows = [_result(batch, photo.position, sha256 or {}) for photo in batch.missing()[:photos_count]]
-    batch.commit(rows, no_seal)
+    batch.commit(rows, checkpoints.take)
     return rows
 
 
