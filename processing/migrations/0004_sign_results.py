@@ -5,6 +5,7 @@ rejected in a session's own counters; since then they are measured verdicts, and
 """
 
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.db import migrations
 from django.db.models import Count, F, Q, Sum
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 ROWS_PER_PAGE = 500
 COUNTERS = ("processed", "approved", "rejected", "unreadable", "quarantined")
+# A ledger that names nothing: the checkpoints of version 0.1.0 bear no seals, and none must be there.
+LEDGER = {"head": "", "sealed_count": 0, "newest": {}, "pinned": {}, "keep_min": None}
 # As of this version; a later one that signs more signs it in a migration of its own.
 SIGNED = (
     "batch_id",
@@ -81,7 +84,16 @@ def sign_sessions(apps: "Apps", editor: "BaseDatabaseSchemaEditor") -> None:
         )
 
 
-def _shift_of(apps: "Apps", alias: str, session_id: object) -> dict[str, int]:
+def sign_ledgers(apps: "Apps", editor: "BaseDatabaseSchemaEditor") -> None:
+    """Give each session without a list of checkpoints that must be there one that names none."""
+    sessions = apps.get_model("processing", "ProcessingSession").objects.using(editor.connection.alias)
+    without = sessions.filter(ledger={}, ledger_tag=b"").order_by("pk")
+    for session_id in list(without.values_list("pk", flat=True)):
+        tag = keys.sign("ledger", session_id.bytes, keys.canonical(LEDGER))
+        sessions.filter(pk=session_id).update(ledger=LEDGER, ledger_tag=tag)
+
+
+def _shift_of(apps: "Apps", alias: str, session_id: UUID) -> dict[str, int]:
     results = apps.get_model("processing", "ImageResult").objects.using(alias)
     moved = results.filter(~Q(decision=F("verdict")), session=session_id, superseded_by=None).order_by()
     shift: dict[str, int] = {}
@@ -109,4 +121,5 @@ class Migration(migrations.Migration):
         migrations.RunPython(sign_results, migrations.RunPython.noop),
         migrations.RunPython(sign_batches, migrations.RunPython.noop),
         migrations.RunPython(sign_sessions, count_decisions),
+        migrations.RunPython(sign_ledgers, migrations.RunPython.noop),
     ]
