@@ -55,9 +55,7 @@ def chosen(batch: Batch, live: Sequence[ImageResult]) -> list[ImageResult] | Non
 
 
 def _is_digest_of(batch: Batch, rows: Sequence[ImageResult]) -> bool:
-    return digest_holds(
-        batch.digest, batch.pk, [(row.pk, row.created_at, _as_bytes(row.mac)) for row in rows]
-    )
+    return digest_holds(batch.digest, batch.pk, [(row.pk, row.created_at, as_bytes(row.mac)) for row in rows])
 
 
 def digest_holds(digest: keys.Stored, batch_id: int, links: Sequence[digests.Link]) -> bool:
@@ -68,7 +66,7 @@ def digest_holds(digest: keys.Stored, batch_id: int, links: Sequence[digests.Lin
     return hmac.compare_digest(bytes(digest), digests.extend(digests.EMPTY, batch_id, links, secret=secret))
 
 
-def _as_bytes(value: "str | keys.Stored") -> bytes:
+def as_bytes(value: "str | keys.Stored") -> bytes:
     """Read a column of bytes, in which SQLite stores text too."""
     return value.encode() if isinstance(value, str) else bytes(value)
 
@@ -85,7 +83,7 @@ def _is_forged(row: ImageResult) -> bool:
 
 def _changed(row: ImageResult) -> Finding:
     named = f"Result {row.pk} of photo {row.position} ({row.path_text})"
-    if keys.secret_of(_as_bytes(row.mac)) is None:
+    if keys.secret_of(as_bytes(row.mac)) is None:
         return found(
             Code.UNKNOWN_KEY, f"{named} was signed with a key that is not among the configured ones."
         )
@@ -103,8 +101,8 @@ def _misplaced(batch: Batch, live: Sequence[ImageResult]) -> Iterator[Finding]:
             Code.MANIFEST, f"{_named(batch)} lists {len(photos)} photos instead of {batch.photos_count}."
         )
     for row in live:
-        if photos.get(row.position) != _as_bytes(row.path):
-            path = path_text(_as_bytes(row.path))
+        if photos.get(row.position) != as_bytes(row.path):
+            path = path_text(as_bytes(row.path))
             text = f"Result {row.pk} of photo {row.position} ({path}) belongs to no photo of {_named(batch)}."
             yield found(Code.MISPLACED, text)
 

@@ -1,4 +1,4 @@
-"""What a row's decision should be: the person's verdict in force, else compare's, else the measured one."""
+"""Whether rows are decided as they should be: by the person's verdict in force, else compare's, else the measured one."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -12,20 +12,22 @@ def events_of(batches: Sequence[Batch]) -> dict[int, Override]:
         return {}
     last = max(batch.first_position + batch.photos_count for batch in batches) - 1
     span = (min(batch.first_position for batch in batches), last)
-    events = Override.objects.filter(session=batches[0].session_id, position__range=span)
-    return {event.position: event for event in events.order_by("pk")}
+    return Override.objects.filter(session=batches[0].session_id, position__range=span).newest()
 
 
-def due_decision(row: ImageResult, events: Mapping[int, Override]) -> str:
-    """Say what a row's decision should be. A person's verdict lapses when the content differs."""
-    event = events.get(row.position)
-    return (event and event.verdict_on(row)) or row.machine_verdict
+def wrongly_decided(
+    rows: Sequence[ImageResult], events: Mapping[int, Override]
+) -> Iterator[tuple[ImageResult, str]]:
+    """Give the live rows whose decision is not what it should be, each with that."""
+    for row in rows:
+        event = events.get(row.position)
+        due = (event and event.verdict_on(row)) or row.machine_verdict
+        if row.superseded_by is None and row.decision != due:
+            yield row, due
 
 
 def decision_problems(rows: Sequence[ImageResult], events: Mapping[int, Override]) -> Iterator[Finding]:
     """Name the live rows whose decision is not what it should be."""
-    for row in rows:
-        due = due_decision(row, events)
-        if row.superseded_by is None and row.decision != due:
-            text = f"Photo {row.position} ({row.path_text}) is listed as {row.decision} instead of {due}."
-            yield found(Code.DECISION, text)
+    for row, due in wrongly_decided(rows, events):
+        text = f"Photo {row.position} ({row.path_text}) is listed as {row.decision} instead of {due}."
+        yield found(Code.DECISION, text)

@@ -13,11 +13,13 @@ from django.db import transaction
 from processing.models import Batch, ImageResult, ProcessingSession
 from processing.sources import SourceGone, path_text
 from recovery import repairs
+from recovery.aside import Before, aside_problems, befores_of, check_aside
 from recovery.batch_checks import check_batch, problems_of
 from recovery.changes import Difference, Fate, differences
+from recovery.checkpoint_checks import check_chain, check_seals
 from recovery.decisions import decision_problems, events_of
 from recovery.findings import Code, Finding, found
-from recovery.session_checks import check_session, check_sums, photo_batches
+from recovery.session_checks import check_sums, photo_batches
 
 __all__ = ["Finding", "Tally", "Verdict", "check_batch", "check_sums", "verify"]
 
@@ -88,9 +90,13 @@ def verify(
 
 
 def _problems(session: ProcessingSession, tally: Tally) -> Iterator[Finding]:
+    befores = befores_of(session)
     for page in _pages(session):
-        yield from _page_problems(page, tally)
-    yield from _surely(session, check_session)
+        yield from _page_problems(page, tally, befores)
+    if any(aside_problems(befores)):
+        yield from _surely(session, lambda locked: check_aside(locked, _batches_of(locked)))
+    yield from _surely(session, repairs.session_problems)
+    yield from _checkpoint_problems(session, tally)
     yield from _source_problems(session, tally)
 
 
@@ -113,15 +119,27 @@ def _pages(session: ProcessingSession) -> Iterator[list[Batch]]:
         after = page[-1].number
 
 
-def _page_problems(page: Sequence[Batch], tally: Tally) -> Iterator[Finding]:
+def _batches_of(session: ProcessingSession) -> Iterator[tuple[Batch, list[ImageResult]]]:
+    for page in _pages(session):
+        yield from _with_rows(page)
+
+
+def _with_rows(page: Sequence[Batch]) -> Iterator[tuple[Batch, list[ImageResult]]]:
+    """Give each batch with all of its rows in the order of their keys, those put aside too."""
     rows = ImageResult.objects.filter(batch__in=page).order_by("batch_id", "pk")
     by_batch = {key: list(group) for key, group in groupby(rows, key=lambda row: row.batch_id)}
-    events = events_of(page)
     for batch in page:
-        own = by_batch.get(batch.pk, [])
-        tally.results += sum(row.superseded_by is None for row in own)
+        yield batch, by_batch.get(batch.pk, [])
+
+
+def _page_problems(page: Sequence[Batch], tally: Tally, befores: Sequence[Before]) -> Iterator[Finding]:
+    events = events_of(page)
+    for batch, rows in _with_rows(page):
+        tally.results += sum(row.superseded_by is None for row in rows)
         tally.on_photos(batch.photos_count)
-        if [*problems_of(batch, own), *decision_problems(own, events)]:
+        for before in befores:
+            before.add(batch, rows)
+        if [*problems_of(batch, rows), *decision_problems(rows, events)]:
             yield from _checked_again(batch, tally)
 
 
@@ -131,6 +149,14 @@ def _checked_again(batch: Batch, tally: Tally) -> list[Finding]:
     if problems:
         tally.batch_ids.add(batch.pk)
     return problems
+
+
+def _checkpoint_problems(session: ProcessingSession, tally: Tally) -> Iterator[Finding]:
+    for problem in check_seals(session):
+        tally.checkpoints += 1
+        if problem is not None:
+            yield problem
+    yield from check_chain(session)
 
 
 def _source_problems(session: ProcessingSession, tally: Tally) -> Iterator[Finding]:

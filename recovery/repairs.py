@@ -1,15 +1,18 @@
 """Mending what can be worked out again from rows that hold, in one transaction with its entry in the audit log."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 
-from processing.models import Batch, ImageResult, ProcessingSession
+from processing.models import Batch, ProcessingSession
+from processing.overriding import redecide
 from processing.states import Hold, Stage
 from processing.superseding import clear_comparison, recount
 from recovery import audit
 from recovery.batch_checks import REPAIRED, chosen, problems_of
-from recovery.decisions import decision_problems, due_decision, events_of
+from recovery.checkpoint_checks import check_voids, wrong_voids
+from recovery.decisions import decision_problems, events_of, wrongly_decided
 from recovery.findings import Code, Finding
+from recovery.models import Checkpoint
 from recovery.session_checks import check_session, orphaned
 
 # What only says how a row is listed; the batch itself stays as it is.
@@ -50,7 +53,12 @@ def _problems(
     for batch_id in sorted(batch_ids):
         yield batch_id, check_locked(session, batch_id)
     session.refresh_from_db()
-    yield None, check_session(session)
+    yield None, session_problems(session)
+
+
+def session_problems(session: ProcessingSession) -> list[Finding]:
+    """Check what a repair can mend of a session beside its batches."""
+    return [*check_session(session), *check_voids(session)]
 
 
 def _refuse_unsafe(problems: Problems) -> None:
@@ -68,29 +76,23 @@ def _mend(session: ProcessingSession, problems: Problems) -> None:
         batch.take_away()
     damaged = [batch_id for batch_id, found in problems.items() if batch_id is not None and found]
     for batch in Batch.objects.filter(pk__in=damaged).order_by("pk"):
-        _mend_rows(batch)
+        _mend_rows(session, batch)
     has_gap = any(finding.code == Code.GAP for found in problems.values() for finding in found)
     if has_gap and session.stage in (Stage.COMPARING, Stage.COMPLETED):
         _compare_again(session)
     of_batches = [pk for pk in damaged if any(one.code not in NOT_OF_THE_BATCH for one in problems[pk])]
     recount(session, of_batches)
+    for wrong in list(wrong_voids(session)):
+        Checkpoint.objects.filter(pk=wrong.checkpoint).update(voided_by=wrong.due)
 
 
-def _mend_rows(batch: Batch) -> None:
+def _mend_rows(session: ProcessingSession, batch: Batch) -> None:
     """Put second results aside under a number that no recovery has, and decide the others as they should be."""
     live = list(batch.results.live().order_by("pk"))
     kept = chosen(batch, live) or live
     extra = {row.pk for row in live} - {row.pk for row in kept}
     batch.results.filter(pk__in=extra).update(superseded_by=REPAIRED)
-    _decide(batch, kept)
-
-
-def _decide(batch: Batch, rows: Sequence[ImageResult]) -> None:
-    events = events_of([batch])
-    wrong = [row for row in rows if row.decision != due_decision(row, events)]
-    for row in wrong:
-        row.decision = due_decision(row, events)
-    ImageResult.objects.bulk_update(wrong, ["decision"])
+    redecide(session, [row.position for row, _due in wrongly_decided(kept, events_of([batch]))])
 
 
 def _compare_again(session: ProcessingSession) -> None:

@@ -186,9 +186,12 @@ def with_rows_that_stay(batch_ids: set[int], stays: Q) -> set[int]:
 
 
 def require_safe(session: ProcessingSession, batch_ids: set[int]) -> None:
-    """Verify batches before they are counted anew: after that, changed rows would be signed as true."""
+    """Verify batches before they are counted anew: after that, changed rows would be signed as true.
+
+    test: test_recovery_signs_no_second_live_result.
+    """
     for batch in Batch.objects.filter(pk__in=batch_ids).order_by("pk"):
-        findings = [finding.text for finding in integrity.check_batch(batch) if not finding.repairable]
+        findings = [finding.text for finding in integrity.check_batch(batch) if finding.forbids_recount]
         if findings:
             raise NotSafe(session, findings)
 

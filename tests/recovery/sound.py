@@ -1,8 +1,12 @@
 """Sessions in which everything holds, made by the product's own commits, for tests that then spoil one thing."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from django.db import connection
 
 from processing.models import Batch, ImageResult, ProcessingSession, Worker
 from processing.similarity import run_compare
@@ -78,6 +82,26 @@ def write_files(folder: Path, photos_count: int) -> bytes:
         path.write_bytes(bytes(1000 + position))
         os.utime(path, ns=(0, 10**18 + position))
     return os.fsencode(folder)
+
+
+@contextmanager
+def second_results_allowed() -> Iterator[None]:
+    """Take the unique index of live results away; at the end all results go, so that it can come back."""
+    constraint = next(c for c in ImageResult._meta.constraints if c.name == "one_live_result_per_photo")
+    with connection.schema_editor() as editor:
+        editor.remove_constraint(ImageResult, constraint)
+    try:
+        yield
+    finally:
+        ImageResult.objects.all().delete()
+        with connection.schema_editor() as editor:
+            editor.add_constraint(ImageResult, constraint)
+
+
+def copy_of(row: ImageResult, **columns: Any) -> ImageResult:
+    """Store a row once more, mac and all."""
+    values = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+    return ImageResult.objects.create(**(values | {"id": None} | columns))
 
 
 def batches_of(session: ProcessingSession) -> list[Batch]:

@@ -1,7 +1,5 @@
 """A batch that is not what its commits wrote is named, whatever was changed."""
 
-from typing import Any
-
 import pytest
 from django.db import connection
 from pytest_django import Settings
@@ -10,7 +8,7 @@ from processing.models import Batch, ImageResult
 from processing.states import BatchStatus
 from recovery.integrity import Finding, check_batch
 from tests.factories import make_result, no_seal
-from tests.recovery.sound import batches_of, commit, rows_of, sound_session
+from tests.recovery.sound import batches_of, commit, copy_of, rows_of, sound_session
 
 pytestmark = pytest.mark.django_db
 
@@ -24,12 +22,6 @@ def allow_duplicates() -> None:
     """Drop the unique index; the test's transaction brings it back."""
     with connection.cursor() as cursor:
         cursor.execute("DROP INDEX one_live_result_per_photo")
-
-
-def copy_of(row: ImageResult, **columns: Any) -> ImageResult:
-    """Store a row once more, mac and all."""
-    values = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
-    return ImageResult.objects.create(**(values | {"id": None} | columns))
 
 
 def test_batches_hold_after_their_commits() -> None:
