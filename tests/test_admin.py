@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Permission
 from django.db import connection, models
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -11,7 +12,8 @@ from django.urls import reverse
 
 from config.admin import CappedPaginator, MachineRowAdmin
 from processing.models import Batch, ImageResult, Preset, ProcessingSession, SkippedEntry, Worker
-from recovery.models import Checkpoint, Crash, RecoveryAttempt
+from recovery import audit
+from recovery.models import AuditEntry, Checkpoint, Crash, RecoveryAttempt
 from tests.factories import (
     make_batch,
     make_checkpoint,
@@ -33,6 +35,7 @@ MACHINE_ROWS: list[type[models.Model]] = [
     Checkpoint,
     Crash,
     RecoveryAttempt,
+    AuditEntry,
 ]
 
 
@@ -57,6 +60,7 @@ def make_rows() -> dict[type[models.Model], models.Model]:
         Checkpoint: make_checkpoint(session=session),
         Crash: make_crash(worker=worker, session=session),
         RecoveryAttempt: RecoveryAttempt.objects.create(session=session, number=1, option="continue"),
+        AuditEntry: audit.record("pin", actor="ines"),
     }
 
 
@@ -132,6 +136,35 @@ def test_lists_ask_as_many_queries_for_three_rows_as_for_one(boss: Client) -> No
         counted.append(len(statements(captured)))
 
     assert counted[0] == counted[1]
+
+
+@pytest.mark.parametrize(
+    ("searched", "found"), [("{session}", [1]), ("eve", [2]), ("resume", [2]), ("a", [1])]
+)
+def test_audit_log_is_searched_by_session_actor_and_action(
+    boss: Client, searched: str, found: list[int]
+) -> None:
+    session = make_session()
+    audit.record("pause", actor="ines", session=session.pk)
+    audit.record("resume", actor="eve", outcome="refused: a")
+
+    words = searched.format(session=str(session.pk)[:13])
+    page = boss.get(address(AuditEntry, "changelist"), {"q": words})
+
+    assert [entry.number for entry in page.context["cl"].result_list] == found
+
+
+def test_audit_log_is_refused_to_staff_that_may_view_everything_else() -> None:
+    staff = make_user("clerk", is_staff=True)
+    staff.user_permissions.set(Permission.objects.all())
+    entry = audit.record("pin", actor="ines")
+    browser = signed_in(staff)
+
+    listed = browser.get(address(AuditEntry, "changelist"))
+    shown = browser.get(address(AuditEntry, "change", entry.pk))
+
+    assert (listed.status_code, shown.status_code) == (403, 403)
+    assert browser.get(address(Batch, "changelist")).status_code == 200
 
 
 def test_administration_is_refused_when_the_person_is_no_staff() -> None:
