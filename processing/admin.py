@@ -1,9 +1,10 @@
 """Administration: presets are edited here; what the machine wrote can only be looked at."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -11,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from config.admin import MachineRowAdmin
 from processing.forms import PresetForm
 from processing.models import Batch, ImageResult, Preset, ProcessingSession, SkippedEntry, Worker
+from recovery import audit
 
 if TYPE_CHECKING:
     PresetModelAdmin = admin.ModelAdmin[Preset]
@@ -33,6 +35,31 @@ class PresetAdmin(PresetModelAdmin):
     form = PresetForm
     list_display = ("name",)
     ordering = ("name", "pk")
+
+    def save_model(self, request: HttpRequest, obj: Preset, form: Any, change: Any) -> None:
+        """Store it with its entry in the audit log; the administration has opened the transaction."""
+        super().save_model(request, obj, form, change)
+        _record_preset(request, obj, "changed" if change else "added")
+
+    def delete_model(self, request: HttpRequest, obj: Preset) -> None:
+        """Remove it with its entry in the audit log."""
+        _record_preset(request, obj, "removed")
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Preset]) -> None:
+        """Remove those that were ticked, each with its entry in the audit log."""
+        with transaction.atomic():
+            for preset in queryset.order_by("pk"):
+                self.delete_model(request, preset)
+
+
+def _record_preset(request: HttpRequest, preset: Preset, change: str) -> None:
+    audit.record(
+        audit.Action.PRESET,
+        actor=request.user.get_username(),
+        address=request.META.get("REMOTE_ADDR"),
+        details={"preset": preset.name, "change": change, "rules": preset.rules},
+    )
 
 
 @admin.register(ProcessingSession)

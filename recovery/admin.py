@@ -1,11 +1,13 @@
-"""Administration of the evidence: checkpoints, crashes and recoveries can only be looked at."""
+"""Administration of the evidence: checkpoints, crashes, recoveries and the audit log can only be looked at."""
+
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from config.admin import MachineRowAdmin
-from recovery.models import Checkpoint, Crash, RecoveryAttempt
+from recovery.models import AuditEntry, Checkpoint, Crash, RecoveryAttempt
 
 
 @admin.register(Checkpoint)
@@ -41,3 +43,16 @@ class RecoveryAttemptAdmin(MachineRowAdmin):
     """Recoveries."""
 
     list_display = ("session_id", "number", "option", "by", "created_at")
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(MachineRowAdmin):
+    """The audit log, for superusers; `audit verify` says whether it is as it was written."""
+
+    list_display = ("number", "at", "actor", "action", "session", "outcome")
+    search_fields = ("^session", "actor", "action")
+    search_help_text = "The beginning of a session's id, a part of a name, or an action."
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 -- the admin's signature
+        """Others must not learn here who did what in sessions that they may not see."""
+        return bool(request.user.is_active and request.user.is_superuser)

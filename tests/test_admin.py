@@ -1,9 +1,11 @@
 """The administration: presets can be edited, the rest can only be looked at."""
 
 import json
+from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Permission
 from django.db import connection, models
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -11,7 +13,8 @@ from django.urls import reverse
 
 from config.admin import CappedPaginator, MachineRowAdmin
 from processing.models import Batch, ImageResult, Preset, ProcessingSession, SkippedEntry, Worker
-from recovery.models import Checkpoint, Crash, RecoveryAttempt
+from recovery import audit
+from recovery.models import AuditEntry, Checkpoint, Crash, RecoveryAttempt
 from tests.factories import (
     make_batch,
     make_checkpoint,
@@ -33,6 +36,7 @@ MACHINE_ROWS: list[type[models.Model]] = [
     Checkpoint,
     Crash,
     RecoveryAttempt,
+    AuditEntry,
 ]
 
 
@@ -57,6 +61,7 @@ def make_rows() -> dict[type[models.Model], models.Model]:
         Checkpoint: make_checkpoint(session=session),
         Crash: make_crash(worker=worker, session=session),
         RecoveryAttempt: RecoveryAttempt.objects.create(session=session, number=1, option="continue"),
+        AuditEntry: audit.record("pin", actor="ines"),
     }
 
 
@@ -134,6 +139,35 @@ def test_lists_ask_as_many_queries_for_three_rows_as_for_one(boss: Client) -> No
     assert counted[0] == counted[1]
 
 
+@pytest.mark.parametrize(
+    ("searched", "found"), [("{session}", [2]), ("eve", [3]), ("resume", [3]), ("a", [2])]
+)
+def test_audit_log_is_searched_by_session_actor_and_action(
+    boss: Client, searched: str, found: list[int]
+) -> None:
+    session = make_session()
+    audit.record("pause", actor="ines", session=session.pk)
+    audit.record("resume", actor="eve", outcome="refused: a")
+
+    words = searched.format(session=str(session.pk)[:13])
+    page = boss.get(address(AuditEntry, "changelist"), {"q": words})
+
+    assert [entry.number for entry in page.context["cl"].result_list] == found
+
+
+def test_audit_log_is_refused_to_staff_that_may_view_everything_else() -> None:
+    staff = make_user("clerk", is_staff=True)
+    staff.user_permissions.set(Permission.objects.all())
+    browser = signed_in(staff)
+    entry = audit.record("pin", actor="ines")
+
+    listed = browser.get(address(AuditEntry, "changelist"))
+    shown = browser.get(address(AuditEntry, "change", entry.pk))
+
+    assert (listed.status_code, shown.status_code) == (403, 403)
+    assert browser.get(address(Batch, "changelist")).status_code == 200
+
+
 def test_administration_is_refused_when_the_person_is_no_staff() -> None:
     response = signed_in(make_user()).get("/admin/")
 
@@ -148,6 +182,38 @@ def test_preset_is_saved_when_its_rules_are_right(boss: Client) -> None:
 
     assert response.status_code == 302
     assert Preset.objects.get(name="Microstock").rules == {"min_megapixels": 6}
+
+
+def presets_recorded() -> list[tuple[str, str | None, dict[str, Any]]]:
+    """Give what the audit log says of presets: by whom, from where, what."""
+    entries = AuditEntry.objects.filter(action="preset").order_by("number")
+    return list(entries.values_list("actor", "address", "details"))
+
+
+def test_preset_is_recorded_when_it_is_added_changed_and_removed(boss: Client) -> None:
+    form = {"name": "Microstock", "rules": json.dumps({"min_megapixels": 6})}
+    boss.post(address(Preset, "add"), form)
+    preset = Preset.objects.get(name="Microstock")
+    boss.post(address(Preset, "change", preset.pk), form | {"rules": json.dumps({"focus_min": 0.2})})
+    boss.post(address(Preset, "delete", preset.pk), {"post": "yes"})
+
+    said = [
+        {"preset": "Microstock", "change": "added", "rules": {"min_megapixels": 6}},
+        {"preset": "Microstock", "change": "changed", "rules": {"focus_min": 0.2}},
+        {"preset": "Microstock", "change": "removed", "rules": {"focus_min": 0.2}},
+    ]
+    assert presets_recorded() == [("boss", "127.0.0.1", details) for details in said]
+    assert not Preset.objects.filter(name="Microstock").exists()
+
+
+def test_presets_are_recorded_each_when_they_are_removed_together(boss: Client) -> None:
+    presets = [Preset.objects.create(name=name, rules={}) for name in ("One", "Two")]
+
+    ticked = {"action": "delete_selected", "_selected_action": [one.pk for one in presets], "post": "yes"}
+    boss.post(address(Preset, "changelist"), ticked)
+
+    assert [details["preset"] for _actor, _address, details in presets_recorded()] == ["One", "Two"]
+    assert not Preset.objects.filter(name__in=["One", "Two"]).exists()
 
 
 @pytest.mark.parametrize(

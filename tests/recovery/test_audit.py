@@ -1,5 +1,6 @@
 """The audit log: one row per act, in the act's transaction, chained, and refused to everyone who would change it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
@@ -9,7 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from processing import keys
 from processing.models import ProcessingSession, StepRefused
 from processing.states import Status
-from recovery import audit
+from recovery import acts, audit
+from recovery.audit_verification import Reading
 from recovery.models import AuditEntry, AuditHead
 from tests.factories import make_session
 from tests.people import statements
@@ -127,6 +129,23 @@ def test_two_acts_at_once_are_two_entries_of_one_chain() -> None:
     assert audit.follows(first, b"")
     assert audit.follows(second, first.mac)
     assert second.at >= first.at
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_acts_of_two_people_at_once_are_one_chain_without_a_gap() -> None:
+    def press_buttons(actor: str) -> None:
+        session = make_session()
+        for _ in range(5):
+            acts.pause(session, actor=actor)
+            acts.resume(session, actor=actor)
+        connection.close()
+
+    with ThreadPoolExecutor(2) as people:
+        list(people.map(press_buttons, ["ines", "eve"], timeout=60))
+
+    reading = Reading()
+    assert (list(reading.problems()), reading.entries_count) == ([], 20)
+    assert AuditEntry.objects.filter(actor="eve", outcome="done").count() == 10
 
 
 @pytest.mark.django_db
