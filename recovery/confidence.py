@@ -11,6 +11,7 @@ from processing.models import Batch, ImageResult, ProcessingSession, Worker
 from processing.states import BatchKind
 from processing.worker import is_here
 from recovery import integrity
+from recovery.chain import missing_checkpoints
 from recovery.changes import SourceLook
 from recovery.models import Checkpoint, Crash, RecoveryAttempt
 from recovery.seal import problem_of
@@ -39,7 +40,7 @@ def parts_of(
     session: ProcessingSession, look: SourceLook | None, *, is_fresh: bool = False
 ) -> tuple[Part, ...]:
     """Weigh the evidence; a fresh start rests on nothing that was stored, so only the last two count for it."""
-    kept = () if is_fresh else (_seal(session), _rows(session), _age(session), _source(look))
+    kept = () if is_fresh else (_seal(session), _chain(session), _rows(session), _age(session), _source(look))
     return (*kept, _holder(session), _attempts(session))
 
 
@@ -54,6 +55,12 @@ def _seal(session: ProcessingSession) -> Part:
         else "The newest checkpoint's seal is intact."
     )
     return Part("seal", 0.0 if problem else 1.0, 0.5, text)
+
+
+def _chain(session: ProcessingSession) -> Part:
+    missing = missing_checkpoints(session)
+    text = f"Checkpoints are missing: {'; '.join(missing[:3])}" if missing else "No checkpoint is missing."
+    return Part("chain", 0.0 if missing else 1.0, 0.5, text)
 
 
 def _rows(session: ProcessingSession) -> Part:

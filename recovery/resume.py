@@ -13,7 +13,7 @@ from processing.models.session import Register, StepRefused
 from processing.states import BatchKind, Stage
 from processing.superseding import Change, clear_comparison, fence, recount, redecide_if_overruled, supersede
 from recovery import audit, integrity
-from recovery.changes import look_at_source
+from recovery.changes import SourceLook, look_at_source
 from recovery.models import Checkpoint, CheckpointType, Crash, RecoveryAttempt
 from recovery.plans import RecoveryOption, Selection, refusal, select, start_index, total_of
 from recovery.seal import problem_of
@@ -81,8 +81,10 @@ def execute_recovery(  # noqa: PLR0913 -- what was shown, to whom, and who will 
         raise ConfirmationRequired("A fresh start puts every verdict aside. Confirm it explicitly.")
     shown = session.attempt if attempt is None else attempt
     request = Request(option, by, shown, checkpoint, register)
-    selection = select(session, option, look_at_source(session), checkpoint)
     details = {"option": option.value, "checkpoint": None if checkpoint is None else str(checkpoint.pk)}
+    why = refusal(session, option, 0, checkpoint)
+    look = SourceLook() if why else look_at_source(session)
+    selection = select(session, option, look, checkpoint)
     with audit.audited("recover", actor=by, session=session.pk, details=details):
         recovered = _carry_out(request, selection)
     session.refresh_from_db()

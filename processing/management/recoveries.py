@@ -27,8 +27,8 @@ def published_recovery(session: ProcessingSession, recovered: Recovered) -> dict
     }
 
 
-def option_text(option: Option) -> str:
-    """Say one way back in a paragraph."""
+def option_lines(option: Option) -> list[str]:
+    """Say one way back in lines."""
     time_text = "an unknown time" if option.seconds is None else f"about {option.seconds:.0f} s"
     lines = [
         f"{option.option}: keeps {option.keep} verdicts, makes {option.redo} anew, leaves {option.left} photos "
@@ -36,7 +36,7 @@ def option_text(option: Option) -> str:
         + ("" if option.available else " (not available)")
     ]
     lines += [f"  {part.name}: {part.text}" for part in option.confidence_parts if part.score < 1]
-    return "\n".join(lines + [f"  risk: {risk}" for risk in option.risks])
+    return lines + [f"  risk: {risk}" for risk in option.risks]
 
 
 def checkpoint_named(name: str) -> Checkpoint:

@@ -1,4 +1,4 @@
-"""`demo`: the worker that it kills, and a proof that can fail."""
+"""`demo`: everything that it kills, how it goes on, and a proof that can fail."""
 
 import json
 import os
@@ -100,7 +100,7 @@ def answer_of(url: str) -> int:
 @pytest.mark.kill
 @pytest.mark.vendor("sqlite")
 @pytest.mark.django_db(transaction=True)
-def test_demo_kills_a_worker_inside_a_chunk_proves_that_nothing_was_lost_and_serves(
+def test_demo_kills_everything_inside_a_chunk_recovers_proves_that_nothing_was_lost_and_serves(
     database_url: str,
 ) -> None:
     port = free_port()
@@ -127,5 +127,7 @@ def test_demo_kills_a_worker_inside_a_chunk_proves_that_nothing_was_lost_and_ser
         "different": 0,
         "holds": True,
     }
-    assert crash.evidence[1] == "It was ended by signal 9."
+    kinds = [line["type"] for line in lines if line["type"] != "status"]
+    assert kinds == ["crash", "option", "option", "option", "recovery", "summary", "proof"]
+    assert (crash.interrupts, crash.closed_by.option) == (True, "continue")
     assert crash.discarded_count > 0

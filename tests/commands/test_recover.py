@@ -5,14 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from processing.management.failures import ConfirmationNeeded, Refused
-from processing.models import Worker
+from processing.management.failures import (
+    CommandFailed,
+    ConfirmationNeeded,
+    IntegrityFailed,
+    NotFound,
+    Refused,
+)
+from processing.models import Batch, ImageResult, ProcessingSession, Worker
 from processing.proof import prove
 from processing.states import Stage, Status
-from recovery.models import Crash, RecoveryAttempt
+from recovery import checkpoints
+from recovery.models import Checkpoint, Crash, RecoveryAttempt
 from tests.commands.processes import make_dead
 from tests.commands.running import run, run_process
-from tests.factories import make_batch, make_results, make_session, make_worker, no_seal
+from tests.factories import make_batch, make_results, make_session, make_worker
+from tests.recovery.sources import lay_out
 from tests.slices import scanned_session, write_photos
 
 RECOVERY_KEYS = [
@@ -29,6 +37,16 @@ RECOVERY_KEYS = [
 ]
 
 
+def interrupted(folder: Path) -> ProcessingSession:
+    """Make an interrupted session of four photos, one of them judged."""
+    session = make_session(total=4, found_count=4)
+    batch = make_batch(session=session, worker=make_worker())
+    batch.commit(make_results(batch=batch, photos_count=1), checkpoints.take)
+    lay_out(session, folder / "photos")
+    session.latch()
+    return session
+
+
 @pytest.mark.django_db
 def test_recover_does_nothing_when_nobody_says_yes() -> None:
     session = make_session()
@@ -39,15 +57,12 @@ def test_recover_does_nothing_when_nobody_says_yes() -> None:
 
     session.refresh_from_db()
     assert (refused.value.exit_code, session.status) == (7, Status.INTERRUPTED)
-    assert str(refused.value) == f"Continue session {session.pk} (Holiday, interrupted)?"
+    assert str(refused.value) == f"Continue: session {session.pk} (Holiday, interrupted)?"
 
 
 @pytest.mark.django_db
-def test_recover_prints_what_it_did() -> None:
-    session = make_session(total=4, found_count=4)
-    batch = make_batch(session=session, worker=make_worker())
-    batch.commit(make_results(batch=batch, photos_count=1), no_seal)
-    session.latch()
+def test_recover_prints_what_it_did(tmp_path: Path) -> None:
+    session = interrupted(tmp_path)
 
     printed = run("recover", "latest", "--yes", "--json")
 
@@ -59,7 +74,7 @@ def test_recover_prints_what_it_did() -> None:
         "attempt": 1,
         "option": "continue",
         "success": True,
-        "message": "The session goes on from photo 1: 1 verdicts kept, 3 photos left.",
+        "message": "The session goes on from photo 1: 1 verdicts kept, 0 put aside, 3 photos left.",
         "start_index": 1,
         "keep": 1,
         "redo": 0,
@@ -68,8 +83,9 @@ def test_recover_prints_what_it_did() -> None:
 
 
 @pytest.mark.django_db
-def test_recover_is_refused_on_a_completed_session() -> None:
+def test_recover_is_refused_on_a_completed_session(tmp_path: Path) -> None:
     session = make_session(stage=Stage.COMPLETED)
+    lay_out(session, tmp_path / "photos")
 
     with pytest.raises(Refused) as refused:
         run("recover", "latest", "--yes")
@@ -101,3 +117,112 @@ def test_recover_buries_the_dead_first_and_goes_on_to_the_end(tmp_path: Path, da
     )
     assert (session.status, prove(session).holds) == (Status.COMPLETED, True)
     assert Crash.objects.get().closed_by == RecoveryAttempt.objects.get()
+
+
+@pytest.mark.django_db
+def test_dry_run_prints_the_option_and_does_nothing(tmp_path: Path) -> None:
+    session = interrupted(tmp_path)
+
+    printed = run("recover", str(session.pk), "--option", "restart_batch", "--dry-run", "--json")
+
+    (line,) = printed.objects
+    assert (line["type"], line["option"], line["keep"], line["redo"]) == ("option", "restart_batch", 0, 1)
+    assert RecoveryAttempt.objects.count() == 0
+
+
+@pytest.mark.django_db
+def test_fresh_start_and_its_undo_by_command(tmp_path: Path) -> None:
+    session = interrupted(tmp_path)
+
+    with pytest.raises(ConfirmationNeeded):
+        run("recover", "latest", "--option", "fresh_start", "--json")
+    fresh = run("recover", "latest", "--option", "fresh_start", "--yes", "--json").objects[0]
+    with pytest.raises(ConfirmationNeeded):
+        run("rollback_recovery", "latest", "--json")
+    undone = run("rollback_recovery", "latest", "--yes", "--json").objects[0]
+
+    session.refresh_from_db()
+    assert (fresh["keep"], fresh["redo"], fresh["start_index"]) == (0, 1, 0)
+    assert list(undone) == RECOVERY_KEYS
+    assert (undone["type"], undone["option"], undone["keep"], undone["left"]) == ("rollback", "undo", 1, 3)
+    assert session.status == Status.PAUSED
+
+
+@pytest.mark.django_db
+def test_recover_goes_back_to_a_checkpoint_named_by_a_prefix(tmp_path: Path) -> None:
+    session = interrupted(tmp_path)
+    first = Checkpoint.objects.get(session=session)
+    session.recover()
+    batch = Batch.objects.claim(session.pk, make_worker())
+    batch.commit(make_results(batch=batch, photos_count=2), checkpoints.take)
+    session.pause()
+
+    line = run("recover", "latest", "--checkpoint", str(first.pk)[:12], "--yes", "--json").objects[0]
+
+    assert (line["keep"], line["redo"], line["start_index"]) == (1, 2, 1)
+    assert ImageResult.objects.live().filter(session=session).count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["nothing", "0000", "x" * 500, "00000000-0000-0000-0000-000000000000"])
+def test_unknown_checkpoint_is_named(tmp_path: Path, name: str) -> None:
+    interrupted(tmp_path)
+
+    with pytest.raises(NotFound, match="checkpoint"):
+        run("recover", "latest", "--checkpoint", name, "--yes")
+
+
+@pytest.mark.django_db
+def test_all_safe_continues_what_is_surely_safe_and_nothing_else(tmp_path: Path) -> None:
+    safe, other = interrupted(tmp_path / "a"), interrupted(tmp_path / "b")
+    (tmp_path / "b" / "photos" / "000000.jpg").unlink()
+
+    printed = run("recover", "--all-safe", "--yes", "--json")
+
+    assert [line["session"] for line in printed.objects] == [str(safe.pk)]
+    other.refresh_from_db()
+    assert other.status == Status.INTERRUPTED
+
+
+@pytest.mark.django_db
+def test_changed_verdicts_end_with_6_and_change_nothing(tmp_path: Path) -> None:
+    session = interrupted(tmp_path)
+    ImageResult.objects.filter(session=session).update(note="changed")
+
+    with pytest.raises(IntegrityFailed) as refused:
+        run("recover", "latest", "--yes")
+
+    session.refresh_from_db()
+    assert (refused.value.exit_code, session.status) == (6, Status.INTERRUPTED)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("latest", "--all-safe"),
+        ("--all-safe", "--wait"),
+        ("latest", "--checkpoint", "0000", "--option", "fresh_start"),
+    ],
+)
+def test_arguments_that_make_no_sense_together_are_refused(arguments: tuple[str, ...]) -> None:
+    make_session()
+
+    with pytest.raises(CommandFailed) as refused:
+        run("recover", *arguments, "--yes")
+
+    assert refused.value.exit_code in (2, 4)
+
+
+@pytest.mark.django_db
+def test_recovery_options_prints_the_three_ways_back(tmp_path: Path) -> None:
+    session = interrupted(tmp_path)
+
+    printed = run("recovery_options", str(session.pk), "--json")
+
+    assert [(line["type"], line["option"]) for line in printed.objects] == [
+        ("option", "continue"),
+        ("option", "restart_batch"),
+        ("option", "fresh_start"),
+    ]

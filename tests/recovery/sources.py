@@ -9,7 +9,7 @@ from processing.states import BatchKind
 
 def lay_out(session: ProcessingSession, folder: Path) -> Path:
     """Put the files of a session's manifests into a folder, and make it the session's source."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for batch in Batch.objects.filter(session=session, kind=BatchKind.PHOTOS).order_by("number"):
         for photo in batch.photos():
             lay(folder / os.fsdecode(photo.path), photo.size_bytes, photo.mtime_ns)

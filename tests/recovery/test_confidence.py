@@ -62,6 +62,7 @@ def fail_before(session: ProcessingSession) -> None:
 
 SPOILERS: dict[str, Callable[[ProcessingSession], None]] = {
     "seal": damage_seal,
+    "chain": break_chain,
     "rows": spoil_counters,
     "age": lose_newest_checkpoints,
     "source": change_source,
@@ -111,7 +112,7 @@ def test_one_spoiled_piece_of_evidence_is_enough_to_ask_a_person(
     assert (changed, after.confidence < SAFE_MIN, before.confidence) == ([name], True, 1.0)
 
 
-@pytest.mark.parametrize("name", ["seal", "rows", "age", "source"])
+@pytest.mark.parametrize("name", ["seal", "chain", "rows", "age", "source"])
 def test_fresh_start_does_not_rest_on_what_was_stored(session: ProcessingSession, name: str) -> None:
     SPOILERS[name](session)
 

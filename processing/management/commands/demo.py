@@ -15,7 +15,7 @@ from processing.management.base import StockproofCommand, acting_person
 from processing.management.commands.serve import DEFAULT_BIND, bind_address
 from processing.management.drama import interrupted_session
 from processing.management.failures import IntegrityFailed
-from processing.management.recoveries import option_text, published_recovery
+from processing.management.recoveries import option_lines, published_recovery
 from processing.models import ImageResult, ProcessingSession
 from processing.proof import prove
 from processing.published import image_of
@@ -95,7 +95,8 @@ class Command(StockproofCommand):
         for option in prepare_recovery_options(session):
             if self.wants_json:
                 self.emit("option", option.published())
-            self.note(option_text(option))
+            for line in option_lines(option):
+                self.note(line)
 
     def _prove(self, session: ProcessingSession, expected: "list[Expected]") -> None:
         """Show the proof; end with 6 when it does not hold."""

@@ -7,7 +7,7 @@ from processing.management.arguments import add_workers
 from processing.management.attendance import attend, new_parent
 from processing.management.base import StockproofCommand, acting_person
 from processing.management.failures import WrongUsage
-from processing.management.recoveries import checkpoint_named, option_text, published_recovery
+from processing.management.recoveries import checkpoint_named, option_lines, published_recovery
 from processing.models import ProcessingSession
 from recovery.automatic import recover_safe
 from recovery.models import Checkpoint
@@ -91,7 +91,8 @@ class Command(StockproofCommand):
         if self.wants_json:
             self.emit("option", option.published())
         else:
-            self.say(option_text(option))
+            for line in option_lines(option):
+                self.say(line)
 
     def _recover_all(self, options: dict[str, Any]) -> None:
         if options["wait"] or options["checkpoint"] or options["option"] != RecoveryOption.CONTINUE:

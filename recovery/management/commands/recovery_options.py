@@ -5,7 +5,7 @@ from typing import Any
 
 from processing.management.arguments import add_session
 from processing.management.base import StockproofCommand
-from processing.management.recoveries import option_text
+from processing.management.recoveries import option_lines
 from recovery.plans import prepare_recovery_options
 
 
@@ -22,4 +22,5 @@ class Command(StockproofCommand):
             if self.wants_json:
                 self.emit("option", option.published())
             else:
-                self.say(option_text(option))
+                for line in option_lines(option):
+                    self.say(line)
