@@ -59,6 +59,8 @@ class Request:
     attempt: int
     checkpoint: Checkpoint | None
     register: Register | None
+    # Why it was closed before the files were looked at: they were not, so it stays closed.
+    closed: str
 
 
 def execute_recovery(  # noqa: PLR0913 -- what was shown, to whom, and who will serve it
@@ -80,9 +82,9 @@ def execute_recovery(  # noqa: PLR0913 -- what was shown, to whom, and who will 
     if option == RecoveryOption.FRESH_START and not user_confirmed:
         raise ConfirmationRequired("A fresh start puts every verdict aside. Confirm it explicitly.")
     shown = session.attempt if attempt is None else attempt
-    request = Request(option, by, shown, checkpoint, register)
-    details = {"option": option.value, "checkpoint": None if checkpoint is None else str(checkpoint.pk)}
     why = refusal(session, option, 0, checkpoint)
+    request = Request(option, by, shown, checkpoint, register, why)
+    details = {"option": option.value, "checkpoint": None if checkpoint is None else str(checkpoint.pk)}
     look = SourceLook() if why else look_at_source(session)
     selection = select(session, option, look, checkpoint)
     with audit.audited("recover", actor=by, session=session.pk, details=details):
@@ -127,7 +129,7 @@ def _refuse(session: ProcessingSession, request: Request, selection: Selection) 
         if request.option == RecoveryOption.CONTINUE and request.checkpoint is None
         else selection.measure()[0]
     )
-    why = refusal(session, request.option, redo, request.checkpoint)
+    why = request.closed or refusal(session, request.option, redo, request.checkpoint)
     if why:
         raise StepRefused(session, "recover", why)
     if request.checkpoint is not None:
