@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 TICK_S = 0.25
 CHORE_S = 1.0
-# Looked so often, and given a second's grace, a dead worker is buried within 2 s though its cluster died with it.
+# Looked so often, and with its grace, a dead worker is buried within 2 s though its cluster died with it.
 # test: test_killed_worker_is_noticed_within_2_seconds*.
 LOOK_S = 0.4
 RESTART_WAIT_S_MAX = 10.0

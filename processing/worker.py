@@ -23,7 +23,7 @@ from processing.vitals import read_vitals
 logger = logging.getLogger(__name__)
 
 DATABASE_ERRORS = (OperationalError, InterfaceError)
-DEATH_GRACE_S = 1.0
+DEATH_GRACE_S = 0.75
 SILENT_BEATS = 3
 # How a process of ours ends when it gives up by itself.
 OUT_OF_MEMORY_EXIT = 86

@@ -1,7 +1,8 @@
 """A small process that lives as a worker does and then dies of one cause: `python -m tests.crash.casualty CAUSE …`.
 
 It registers, takes a photo off, prints its token, and waits for a line; then it dies. Arguments: the cause, its
-parent's row (0: it is a parent itself), the session it serves (empty: all), and what the cause needs.
+parent's row (0: it is a parent itself), the session it serves (empty: all), and what the cause needs; among that
+`heed`: note a SIGTERM and go on, and `beat`: tell the database that it lives.
 """
 
 import ctypes
@@ -129,6 +130,9 @@ def main(cause: str, parent: str, serves: str, needs: list[str]) -> None:
     if "heed" in needs:
         signal.signal(signal.SIGTERM, lambda signum, _frame: presence.recorder.note(stop_signal=signum))
         needs.remove("heed")
+    if "beat" in needs:
+        presence.start_beating(lambda: None)
+        needs.remove("beat")
     presence.recorder.note(phase="analyze", positions=[7], photo="a/7.jpg", alone=True)
     with presence.last_words():
         sys.stdout.write(f"{presence.row.token}\n")

@@ -32,15 +32,15 @@ FILL = "held = []\nwhile True: held.append(bytearray(b'x' * 2**24))"
 class Hospital:
     """Where casualties are brought: a state folder, a database, and a parent that sees how they end."""
 
-    def __init__(self, folder: Path, database_url: str) -> None:
+    def __init__(self, folder: Path, database_url: str, **environment: str) -> None:
         """Register this process as the parent."""
         self.folder = folder
         self._environment = {
             **os.environ,
             "DATABASE_URL": database_url,
             "STOCKPROOF_VAR": str(folder / "var"),
-            "DJANGO_SETTINGS_MODULE": "config.settings",
-        }
+            "DJANGO_SETTINGS_MODULE": "tests.crash.settings",
+        } | environment
         self.presence = Presence()
         self.parent = self.presence.register()
         self.processes: list[subprocess.Popen[str]] = []
@@ -216,10 +216,10 @@ CAUSES: dict[str, tuple[CrashType, Callable[[Hospital], Crash]]] = {
 
 
 @contextmanager
-def opened(folder: Path, database_url: str) -> Iterator[Hospital]:
+def opened(folder: Path, database_url: str, **environment: str) -> Iterator[Hospital]:
     """Open a hospital; at its end nobody lives in it."""
     with ExitStack() as stack:
-        hospital = Hospital(folder, database_url)
+        hospital = Hospital(folder, database_url, **environment)
         stack.callback(hospital.close)
         yield hospital
 

@@ -140,6 +140,10 @@ class Studio:
         named = {pid for pid, line in self.processes().items() if "processing.cluster" in line}
         return sorted(pid for pid in named if parent_of(pid) not in named)
 
+    def webs(self) -> list[int]:
+        """Give the pids of the processes that serve the pages."""
+        return sorted(pid for pid, line in self.processes().items() if "config.web" in line)
+
     def laborers(self) -> list[Worker]:
         """Give the rows of living workers."""
         return list(Worker.objects.living().laborers().order_by("pk"))

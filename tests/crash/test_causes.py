@@ -1,18 +1,20 @@
 """Real deaths of every cause, each told from the others, and what the whole of them scores."""
 
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from processing import recorder
+from recovery.models import Crash, CrashType
 from tests.crash.causes import CAUSES, Hospital, brier_of, opened
 from tests.crash.places import NotToBeHad
+from tests.crash.proof import assert_exact
+from tests.crash.studio import Studio, kill, until
 from tests.crash.test_storm import tell
-
-if TYPE_CHECKING:
-    from recovery.models import Crash, CrashType
+from tests.crash.victim import Deed
 
 pytestmark = pytest.mark.kill
 
@@ -42,6 +44,26 @@ def test_cause_of_a_real_death_is_told(hospital: Hospital, name: str) -> None:
     assert crash.crash_type == expected, crash.facts
     assert brier_of(crash, expected) < 0.2
     assert sum(crash.probabilities.values()) == pytest.approx(1)
+
+
+@pytest.mark.vendor("sqlite")
+def test_worker_that_a_person_stops_and_then_kills_is_told_to_be_stopped(
+    studio: Studio, undisturbed: str
+) -> None:
+    stuck = Deed("processing.runner.PhotoRun._measure", call=8, act="hang")
+    run = studio.process("--workers", "1", plan=[stuck])
+    until(lambda: stuck.was_done(studio.ledger))
+    (victim,) = studio.laborers()
+
+    kill(victim.pid, signal.SIGTERM)
+    until(lambda: recorder.read_flight(victim.token).stop_signal)
+    kill(victim.pid)
+
+    assert run.end() == 0, run.log()
+    assert_exact(studio, undisturbed)
+    crash = Crash.objects.get()
+    assert (crash.worker, crash.crash_type, crash.interrupts) == (victim, CrashType.STOPPED, False)
+    assert "It had been asked to stop by signal 15 (SIGTERM)." in crash.evidence
 
 
 @pytest.mark.long

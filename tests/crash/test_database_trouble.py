@@ -1,13 +1,23 @@
 """The database fails under the run: it waits, reads again what it is not sure of, and goes on by itself."""
 
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+from django.core.management import call_command
 from django.db import OperationalError, connection
 
-from processing.models import Batch, ImageResult
+from processing.models import Batch, ImageResult, Worker
 from recovery.models import Crash, RecoveryAttempt
+from tests import postgresql
 from tests.crash.proof import assert_exact
-from tests.crash.studio import Studio, kill, until
+from tests.crash.studio import DEADLINE_S, Studio, kill, until
 from tests.crash.victim import Deed
+from tests.databases import Databases, point_django_at
 
 pytestmark = pytest.mark.kill
 
@@ -39,6 +49,97 @@ def test_run_completes_by_itself_when_postgresql_goes_away(studio: Studio, undis
     assert_exact(studio, undisturbed)
     assert Crash.objects.count() == 0
     assert RecoveryAttempt.objects.count() == 0
+
+
+class Server:
+    """A PostgreSQL server of one test, which can be killed whole and started again."""
+
+    def __init__(self, url: str) -> None:
+        """Know the server that `postgresql.running` has started."""
+        self.url = url
+        self.folder = Path(url.partition("?host=")[2])
+        self._again: subprocess.Popen[bytes] | None = None
+        main = Path(f"/proc/{self.pid}")
+        self._command = (main / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+        owner = self.folder.stat()
+        self._owner = {"user": owner.st_uid, "group": owner.st_gid} if os.geteuid() == 0 else {}
+
+    @property
+    def pid(self) -> int:
+        """The main process."""
+        return int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+
+    def kill(self) -> None:
+        """Kill its main process with SIGKILL: its others end by themselves, without a word to anybody.
+
+        The dead one is reaped by its keeper at the end only, so the next one would take its locks for held.
+        """
+        kill(self.pid)
+        until(lambda: not any(works_in(pid, self.folder / "data") for pid in all_pids()))
+        for lock in (self.folder / "data" / "postmaster.pid", *self.folder.glob(".s.PGSQL.*.lock")):
+            lock.unlink()
+
+    def start(self) -> None:
+        """Start it again as it was; it replays its log first."""
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self._again = subprocess.Popen(self._command, cwd=self.folder, **quiet, **self._owner)
+
+    def stop(self) -> None:
+        """End what `start` has started, before its folder goes."""
+        if self._again is not None:
+            self._again.send_signal(signal.SIGINT)
+            self._again.wait(DEADLINE_S)
+
+
+def all_pids() -> list[int]:
+    """List every process of this machine."""
+    return [int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdecimal()]
+
+
+def works_in(pid: int, folder: Path) -> bool:
+    """Whether a process that lives has this as its working folder; of a dead one nothing can be read."""
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink() == folder
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def server(databases: Databases, transactional_db: None) -> Iterator[Server]:
+    """A server of this test's own, with the tables; Django of this process asks it meanwhile."""
+    with postgresql.running(fsync=True) as url:
+        point_django_at(url)
+        call_command("migrate", verbosity=0)
+        server = Server(url)
+        try:
+            yield server
+        finally:
+            connection.close()
+            server.stop()
+            point_django_at(databases.current.url)
+
+
+@pytest.mark.vendor("postgresql")
+@pytest.mark.parametrize("away_s", [2, pytest.param(10, marks=pytest.mark.long)])
+def test_run_waits_and_completes_by_itself_when_postgresql_was_killed_and_is_back(
+    server: Server, tmp_path: Path, photos: Path, undisturbed: str, settings: object, away_s: float
+) -> None:
+    studio = Studio(tmp_path, server.url, photos)
+    settings.STOCKPROOF_VAR = studio.var
+    run = studio.process()
+    until(lambda: ImageResult.objects.count() >= 10)
+
+    server.kill()
+    connection.close()
+    time.sleep(away_s)
+    server.start()
+    until(_answers)
+
+    assert run.end() == 0, run.log()
+    assert_exact(studio, undisturbed)
+    assert (Crash.objects.count(), RecoveryAttempt.objects.count()) == (0, 0)
+    assert Worker.objects.living().count() == 0
+    studio.kill_everything()
 
 
 def crash_server() -> None:

@@ -9,19 +9,20 @@ from processing.models import Batch, Worker
 from recovery import detection
 from recovery.models import Crash
 from tests.crash.proof import assert_exact
-from tests.crash.studio import Studio, kill, until
+from tests.crash.studio import Run, Studio, kill, until
 from tests.crash.test_worker_deaths import busy_worker
 
 pytestmark = pytest.mark.kill
 
 FROZEN_S = 5.0
+LONG_FROZEN_S = 30.0
 
 
-def freeze(pids: list[int]) -> None:
-    """Let processes stand still for 5 s: here it is time itself that is tested."""
+def freeze(pids: list[int], frozen_s: float) -> None:
+    """Let processes stand still: here it is time itself that is tested."""
     for pid in pids:
         kill(pid, signal.SIGSTOP)
-    time.sleep(FROZEN_S)
+    time.sleep(frozen_s)
     for pid in pids:
         kill(pid, signal.SIGCONT)
 
@@ -30,11 +31,26 @@ def freeze(pids: list[int]) -> None:
 def test_freeze_of_5_seconds_is_no_crash(studio: Studio, undisturbed: str) -> None:
     run = studio.process()
 
-    freeze([until(busy_worker).pid])
-    freeze(list(studio.processes()))
+    freeze([until(busy_worker).pid], FROZEN_S)
+    freeze(list(studio.processes()), FROZEN_S)
 
+    assert_undisturbed(run, studio, undisturbed)
+
+
+@pytest.mark.long
+def test_freeze_of_30_seconds_is_no_crash(studio: Studio, undisturbed: str) -> None:
+    run = studio.process()
+
+    freeze([until(busy_worker).pid], LONG_FROZEN_S)
+    freeze(list(studio.processes()), LONG_FROZEN_S)
+
+    assert_undisturbed(run, studio, undisturbed)
+
+
+def assert_undisturbed(run: Run, studio: Studio, expected: str) -> None:
+    """Assert that a run ended as if nothing had been, without a death or a takeover."""
     assert run.end() == 0, run.log()
-    assert_exact(studio, undisturbed)
+    assert_exact(studio, expected)
     assert Crash.objects.count() == 0
     assert Batch.objects.filter(lease__gt=1, kind="photos").count() == 0
 
