@@ -1,6 +1,6 @@
 """The audit log read again from its first entry to its last, and what in it is not as it was written."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -87,10 +87,12 @@ def _is_readable(entry: AuditEntry) -> bool:
 class Reading:
     """One reading of the log. `problems` says what is wrong; once it has ended, the rest says what was read.
 
-    `exported` is the mac of an entry that was the last one once; it must still be among them.
+    `exported` is the mac of an entry that was the last one once; it must still be among them. `on_page` is told
+    from time to time how many further entries were read.
     """
 
-    def __init__(self, exported: bytes | None = None) -> None:
+    def __init__(self, exported: bytes | None = None, on_page: Callable[[int], None] | None = None) -> None:
+        self._on_page = on_page
         self.entries_count = 0
         self.first_bad: int | None = None
         self.mac = b""
@@ -130,6 +132,8 @@ class Reading:
             self._knows_previous = False
         self._number = number
         self.entries_count += 1
+        if self._on_page is not None and self.entries_count % PAGE_ENTRIES == 0:
+            self._on_page(PAGE_ENTRIES)
         if isinstance(entry, int):
             self._knows_previous = False
             yield Problem("entry_changed", f"Entry {number} was changed: it cannot be read.", number)

@@ -1,6 +1,9 @@
 """The command that checks the audit log, or prints it."""
 
 import csv
+import os
+import pty
+import re
 from io import StringIO
 from typing import Any
 from uuid import uuid4
@@ -10,7 +13,7 @@ from django.core.management import call_command
 
 from processing.management.failures import IntegrityFailed, WrongUsage
 from processing.progress import iso
-from recovery import audit
+from recovery import audit, audit_verification
 from recovery.management.commands import audit as command
 from recovery.models import AuditEntry, AuditHead
 from tests.commands.running import Printed, run, run_process
@@ -119,6 +122,20 @@ def test_verify_shows_as_many_problems_as_a_person_reads(monkeypatch: pytest.Mon
 
     assert printed.out.splitlines()[0] == "Entry 1 was removed."
     assert printed.err == "1 further problems are not shown.\n"
+
+
+def test_verify_shows_on_a_terminal_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_verification, "PAGE_ENTRIES", 2)
+    make_entries(5)
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w", encoding="utf-8") as terminal:
+        monkeypatch.setattr("sys.stderr", terminal)
+        run("audit", "verify")
+        shown = os.read(ours, 10_000).decode()
+    os.close(ours)
+
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+    assert re.findall(r"entries .* (\d+/\d+)", plain)[-1] == "4/5"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
+from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -13,6 +14,7 @@ from processing.states import Status
 from recovery import acts, audit
 from recovery.audit_verification import Reading
 from recovery.models import AuditEntry, AuditHead
+from tests.databases import TRIGGERS
 from tests.factories import make_session
 from tests.people import statements
 from tests.racing import overlap
@@ -201,6 +203,36 @@ def test_database_refuses_to_truncate_the_log() -> None:
         cursor.execute("TRUNCATE recovery_auditentry")
 
     assert AuditEntry.objects.get().actor == "ines"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_triggers_can_be_taken_away_by_the_migration_that_brought_them_and_brought_back() -> None:
+    with audit.audited("pin", actor="ines"):
+        pass
+
+    with connection.schema_editor() as editor:
+        TRIGGERS.drop_triggers(apps, editor)
+    AuditEntry.objects.update(actor="eve")
+    with connection.schema_editor() as editor:
+        TRIGGERS.create_triggers(apps, editor)
+
+    with pytest.raises(IntegrityError, match="The audit log is append-only"):
+        AuditEntry.objects.update(actor="nobody")
+    assert AuditEntry.objects.get().actor == "eve"
+
+
+@pytest.mark.django_db
+def test_head_is_added_by_the_migration_only_where_there_is_none() -> None:
+    audit.record("pin", actor="ines")
+    before = AuditHead.objects.values().get()
+
+    TRIGGERS.add_head(apps, None)
+    kept = AuditHead.objects.values().get()
+    AuditHead.objects.all().delete()
+    TRIGGERS.add_head(apps, None)
+
+    assert kept == before
+    assert (AuditHead.objects.get().number, audit.head_holds(AuditHead.objects.get())) == (0, True)
 
 
 @pytest.mark.django_db

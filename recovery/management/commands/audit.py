@@ -2,14 +2,20 @@
 
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from django.utils.translation import gettext as _
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from processing import keys
 from processing.management.base import StockproofCommand
 from processing.management.failures import IntegrityFailed, WrongUsage
 from processing.management.sheets import csv_lines
 from recovery.audit_verification import LogDamaged, Problem, Reading, entries
+from recovery.models import AuditHead
 from recovery.published import entry_of
 
 PROBLEMS_SHOWN_MAX = 100
@@ -53,9 +59,23 @@ class Command(StockproofCommand):
         if act == "verify" and options["format"] is not None:
             raise WrongUsage("--format belongs to `audit export`.")
         if act == "verify":
-            self._verify(Reading(head))
+            with self._counting() as on_page:
+                self._verify(Reading(head, on_page))
         else:
             self._export(options["format"] or "jsonl")
+
+    @contextmanager
+    def _counting(self) -> Iterator[Callable[[int], None] | None]:
+        """Show on a terminal how far the reading is: a million entries take two minutes."""
+        console = Console(stderr=True)
+        if self.wants_json or not console.is_terminal:
+            yield None
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console) as bar:
+            total = AuditHead.objects.values_list("number", flat=True).first()
+            task = bar.add_task(_("entries"), total=total)
+            yield lambda count: bar.advance(task, count)
 
     def _verify(self, reading: Reading) -> None:
         problems_count = 0

@@ -1,0 +1,1 @@
+"""A kill before and after every database write; start at forker.py, whose children act and die, and points.py."""

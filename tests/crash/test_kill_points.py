@@ -1,0 +1,58 @@
+"""Death before and after every write of every act: what comes after is as if nothing had happened."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connections
+
+from tests.crash.conftest import draw_folder
+from tests.crash.points.forks import forking
+from tests.crash.points.places import Place, places_on
+from tests.crash.points.points import SWEPT, Act, Sweep
+from tests.crash.points.scenes import Scenes
+from tests.crash.proof import fingerprint_folder
+
+pytestmark = pytest.mark.kill
+
+PHOTOS_COUNT = 8
+SAMPLE_POINTS = 3
+
+
+@pytest.fixture(scope="session")
+def few_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The originals: one dark, two alike."""
+    return draw_folder(tmp_path_factory.mktemp("few") / "photos", PHOTOS_COUNT)
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """The process that forks the others."""
+    with forking(tmp_path_factory.mktemp("forks")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def scenes(
+    tmp_path_factory: pytest.TempPathFactory, database: object, forks: object, few_photos: Path
+) -> Scenes:
+    """The prepared places on this test's database."""
+    folder = tmp_path_factory.mktemp("places")
+    connections["default"].close()
+    empty = Place(database.url, folder / "nothing")
+    return Scenes(forks, places_on(database.url, folder), empty, few_photos)
+
+
+@pytest.mark.parametrize("act", SWEPT, ids=lambda act: act.name)
+def test_nothing_is_lost_when_a_process_dies_at_a_write(
+    database_url: str, scenes: Scenes, few_photos: Path, act: Act
+) -> None:
+    before = fingerprint_folder(few_photos)
+    sweep = Sweep(scenes, act)
+
+    points = random.sample(sweep.points, SAMPLE_POINTS)
+    found = {point: sweep.problems_at(point) for point in points}
+
+    assert {point: problems for point, problems in found.items() if problems} == {}
+    assert fingerprint_folder(few_photos) == before
