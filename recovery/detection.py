@@ -44,6 +44,12 @@ def look_closely(silence_s: float | None = None) -> None:
         look(watch=watch)
 
 
+def detect_crashes_on_startup(silence_s: float | None = None) -> QuerySet[Crash]:
+    """Look closely, then give every crash that nobody has dealt with."""
+    look_closely(silence_s)
+    return open_crashes()
+
+
 def open_crashes() -> QuerySet[Crash]:
     """List the crashes that nobody has dealt with, the newest first; a session that is finished needs nobody."""
     finished = Q(session__stage=Stage.COMPLETED) | Q(session__hold=Hold.CANCELLED)

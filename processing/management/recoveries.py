@@ -1,8 +1,10 @@
 """Recoveries as commands print them."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from processing.management.base import StockproofCommand
 from processing.management.failures import NotFound
 from processing.models import ProcessingSession
 from recovery.models import Checkpoint
@@ -25,6 +27,17 @@ def published_recovery(session: ProcessingSession, recovered: Recovered) -> dict
         "redo": recovered.redo,
         "left": recovered.left,
     }
+
+
+def tell_recoveries(command: StockproofCommand, done: Sequence[tuple[ProcessingSession, Recovered]]) -> None:
+    """Print what was recovered without a question."""
+    for session, recovered in done:
+        if command.wants_json:
+            command.emit("recovery", published_recovery(session, recovered))
+        else:
+            command.say(f"{session.pk}: {recovered.message}")
+    if not done:
+        command.note("No interrupted session is surely safe to continue.")
 
 
 def option_lines(option: Option) -> list[str]:

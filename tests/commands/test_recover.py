@@ -1,9 +1,11 @@
 """`recover`: asks first, prints the recovery, and goes on to the end."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
+from django.db.models.functions import Now
 
 from processing.management.failures import (
     CommandFailed,
@@ -19,7 +21,7 @@ from recovery import checkpoints
 from recovery.models import Checkpoint, Crash, RecoveryAttempt
 from tests.commands.processes import make_dead
 from tests.commands.running import run, run_process
-from tests.factories import make_batch, make_results, make_session, make_worker
+from tests.factories import make_batch, make_crash, make_results, make_session, make_worker
 from tests.recovery.sources import lay_out
 from tests.slices import scanned_session, write_photos
 
@@ -226,3 +228,16 @@ def test_recovery_options_prints_the_three_ways_back(tmp_path: Path) -> None:
         ("option", "restart_batch"),
         ("option", "fresh_start"),
     ]
+
+
+@pytest.mark.django_db
+def test_detect_crashes_recovers_what_is_safe_when_told(tmp_path: Path) -> None:
+    session = interrupted(tmp_path)
+    dead = make_worker(host=socket.gethostname(), ended_at=Now())
+    make_crash(worker=dead, session=session, interrupts=True)
+
+    printed = run("detect_crashes", "--auto", "--json")
+
+    session.refresh_from_db()
+    assert [line["type"] for line in printed.objects] == ["crash", "recovery"]
+    assert (session.status, Crash.objects.get().closed_by.by) == (Status.RUNNING, "automatic")

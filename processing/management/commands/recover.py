@@ -7,7 +7,12 @@ from processing.management.arguments import add_workers
 from processing.management.attendance import attend, new_parent
 from processing.management.base import StockproofCommand, acting_person
 from processing.management.failures import WrongUsage
-from processing.management.recoveries import checkpoint_named, option_lines, published_recovery
+from processing.management.recoveries import (
+    checkpoint_named,
+    option_lines,
+    published_recovery,
+    tell_recoveries,
+)
 from processing.models import ProcessingSession
 from recovery.automatic import recover_safe
 from recovery.models import Checkpoint
@@ -100,11 +105,4 @@ class Command(StockproofCommand):
                 "--all-safe continues sessions for the workers of `serve` or `workers`; it takes no other option."
             )
         self.confirm("Continue every interrupted session that is surely safe?", yes=options["yes"])
-        done = recover_safe(by=acting_person())
-        for session, recovered in done:
-            if self.wants_json:
-                self.emit("recovery", published_recovery(session, recovered))
-            else:
-                self.say(f"{session.pk}: {recovered.message}")
-        if not done:
-            self.note("No interrupted session is surely safe. `detect_crashes` lists what was interrupted.")
+        tell_recoveries(self, recover_safe(by=acting_person()))

@@ -4,7 +4,9 @@ from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from processing.management.base import StockproofCommand
-from recovery.detection import crash_of, look_closely, open_crashes
+from processing.management.recoveries import tell_recoveries
+from recovery.automatic import recover_safe
+from recovery.detection import crash_of, detect_crashes_on_startup
 
 COLUMNS = ("CRASH", "SESSION", "CAUSE", "SURE", "PHOTO", "DETECTED", "RECOVERABLE")
 PAGE_CRASHES = 200
@@ -18,7 +20,7 @@ class Command(StockproofCommand):
     example = "detect_crashes --timeout 60 --json"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add how long the others may be silent."""
+        """Add how long the others may be silent, and what to do then."""
         super().add_arguments(parser)
         parser.add_argument(
             "--timeout",
@@ -28,10 +30,19 @@ class Command(StockproofCommand):
             "least; default: CRASH_DETECTION_TIMEOUT_S. A death on this machine is seen at once.",
         )
 
-    def handle(self, *, timeout: float | None, **_options: Any) -> None:
-        """Look, then print what is open."""
-        look_closely(timeout)
-        published = [crash_of(crash) for crash in open_crashes().iterator(PAGE_CRASHES)]
+        parser.add_argument(
+            "--auto", action="store_true", help="Continue every interrupted session that is surely safe."
+        )
+
+    def handle(self, *, timeout: float | None, auto: bool, **_options: Any) -> None:
+        """Look, print what is open, and recover what is safe."""
+        crashes = detect_crashes_on_startup(timeout)
+        published = [crash_of(crash) for crash in crashes.iterator(PAGE_CRASHES)]
+        self._tell(published)
+        if auto:
+            tell_recoveries(self, recover_safe())
+
+    def _tell(self, published: list[dict[str, Any]]) -> None:
         if self.wants_json:
             for crash in published:
                 self.emit("crash", crash)
