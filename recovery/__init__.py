@@ -1,7 +1,8 @@
 """Checkpoints, crashes and the way back. Reads and steps processing through its public methods.
 
-Read in this order: models, keeping (the manager of checkpoints), contents and seal (what one says, and how it is
-bound), ledger (which must be there), checkpoints (what processing calls), detection (who is dead), resume (the way
-back).
-published and statistics say what the world is told.
+Read in this order: models, keeping (CheckpointManager: the manager of checkpoints, with create_session_checkpoint),
+kinds (CheckpointType), contents and seal (what a checkpoint says, and how it is bound), ledger and chain (which must be
+there), checkpoints (what processing calls); detection (detect_crashes_on_startup: who is dead), evidence, classification
+and testimony (why); changes, confidence and plans (prepare_recovery_options: the ways back), resume (execute_recovery),
+undo, automatic; integrity (whether all is as it was written); audit and acts (who did what); statistics.
 """
