@@ -11,7 +11,7 @@ from django.conf import settings
 
 from processing import digests, keys
 from processing.models import Batch, ImageResult, ProcessingSession
-from recovery.batch_checks import as_bytes
+from recovery.batch_checks import REPAIRED, as_bytes
 from recovery.findings import Code, Finding, found
 from recovery.models import RecoveryAttempt
 
@@ -74,3 +74,22 @@ def aside_problems(befores: Iterable[Before]) -> Iterator[Finding]:
         if not before.holds:
             text = f"The verdicts of before recovery {before.number} are not those that it has put aside or kept."
             yield found(Code.PUT_ASIDE, text)
+
+
+def check_numbers(session: ProcessingSession) -> list[Finding]:
+    """Name what was put aside under a number that cannot have done so: a recovery puts older rows aside.
+
+    An undo puts those aside that were made since the undone recovery, and REPAIRED is the number of repairs.
+    """
+    attempts = RecoveryAttempt.objects.filter(session=session).values_list("number", "undone_at")
+    undone = {number for number, undone_at in attempts if undone_at is not None}
+    in_force = {number for number, undone_at in attempts if undone_at is None}
+    aside = ImageResult.objects.filter(session=session, superseded_by__gt=REPAIRED).order_by()
+    pairs = aside.values_list("superseded_by", "attempt").distinct()
+    return [
+        found(
+            Code.PUT_ASIDE, f"Results of attempt {attempt} cannot have been put aside by recovery {number}."
+        )
+        for number, attempt in sorted(pairs)
+        if not (number in in_force and attempt < number) and not (number in undone and attempt >= min(undone))
+    ]

@@ -13,7 +13,7 @@ from django.db import transaction
 from processing.models import Batch, ImageResult, ProcessingSession
 from processing.sources import SourceGone, path_text
 from recovery import repairs
-from recovery.aside import Before, aside_problems, befores_of, check_aside
+from recovery.aside import Before, aside_problems, befores_of, check_aside, check_numbers
 from recovery.batch_checks import check_batch, problems_of
 from recovery.changes import Difference, Fate, differences
 from recovery.checkpoint_checks import check_chain, check_seals
@@ -95,6 +95,7 @@ def _problems(session: ProcessingSession, tally: Tally) -> Iterator[Finding]:
         yield from _page_problems(page, tally, befores)
     if any(aside_problems(befores)):
         yield from _surely(session, lambda locked: check_aside(locked, _batches_of(locked)))
+    yield from _surely(session, check_numbers)
     yield from _surely(session, repairs.session_problems)
     yield from _checkpoint_problems(session, tally)
     yield from _source_problems(session, tally)

@@ -5,14 +5,12 @@ from typing import Any
 
 import pytest
 
-from processing.models import Batch, ImageResult, ProcessingSession
-from processing.states import BatchStatus, Hold
+from processing.models import ImageResult, ProcessingSession
 from recovery.integrity import Tally, verify
 from recovery.models import Checkpoint, RecoveryAttempt
-from recovery.resume import execute_recovery
 from recovery.undo import rollback_recovery
-from tests.factories import make_worker
-from tests.recovery.sound import commit, sound_session, write_files
+from tests.recovery.sound import sound_session, write_files
+from tests.recovery.stacks import recover, work_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,26 +18,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def codes_of(session: ProcessingSession, **options: Any) -> list[str]:
     """Verify; give the words of what was found."""
     return [finding.code for finding in verify(session, **options)]
-
-
-def work_on(session: ProcessingSession, photos_count: int) -> None:
-    """Let a worker commit some photos of the first batch that has any left."""
-    batch = Batch.objects.filter(session=session, status=BatchStatus.QUEUED, kind="photos").order_by(
-        "number"
-    )[0]
-    held = {"status": BatchStatus.LEASED, "worker": make_worker(), "attempt": session.attempt}
-    Batch.objects.filter(pk=batch.pk).update(**held)
-    batch.refresh_from_db()
-    commit(batch, photos_count)
-
-
-def recover(session: ProcessingSession, option: str) -> None:
-    """Interrupt a session and recover it."""
-    session.refresh_from_db()
-    if session.hold != Hold.PAUSED:
-        session.pause()
-    execute_recovery(session, option, True)  # noqa: FBT003 -- the mission's order
-    session.refresh_from_db()
 
 
 @pytest.fixture
