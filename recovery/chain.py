@@ -73,25 +73,26 @@ def _image_findings(
     session: ProcessingSession, images: Sequence[Checkpoint], batches: Sequence[Batch]
 ) -> Iterator[str]:
     """Look for links in the middle of a batch's chain, at its end, and for too few of them."""
+    released = set(session.ledger.get("released", []))
     chains: dict[int | None, list[Checkpoint]] = defaultdict(list)
     for image in images:
         chains[image.batch_id].append(image)
     numbers = {batch.pk: batch.number for batch in batches}
-    found = [text for pk, chain in chains.items() for text in _gaps(chain, numbers.get(pk or 0))]
+    found = [text for pk, chain in chains.items() for text in _gaps(chain, numbers.get(pk or 0), released)]
     headless = [batch for batch in batches if bytes(batch.chain_head) not in _seals(chains[batch.pk])]
-    found += [_newest_of(batch) for batch in headless if _has_unpinned(chains[batch.pk])]
+    found += [_newest_of(batch) for batch in headless if _proves(chains[batch.pk], released)]
     yield from found
     if not found and (headless or any(map(_begins_late, chains.values())) or _lost_all(session, images)):
         yield from _too_few(session, images, headless)
 
 
-def _gaps(chain: Sequence[Checkpoint], number: int | None) -> Iterator[str]:
-    """Find links that are not there; all before the first unpinned one may have been pruned."""
+def _gaps(chain: Sequence[Checkpoint], number: int | None, released: set[str]) -> Iterator[str]:
+    """Find links that are not there; all before the first that pruning would have taken may have been pruned."""
     seals, begun = _seals(chain), False
     for one in chain:
         if begun and bytes(one.previous) not in seals:
             yield f"The image checkpoint before number {one.sequence} of batch {number} is missing."
-        begun = begun or not one.pinned
+        begun = begun or _proves([one], released)
 
 
 def _seals(chain: Sequence[Checkpoint]) -> set[bytes]:
@@ -102,9 +103,9 @@ def _newest_of(batch: Batch) -> str:
     return f"The newest image checkpoint of batch {batch.number} is missing."
 
 
-def _has_unpinned(chain: Sequence[Checkpoint]) -> bool:
-    """Whether one is there that pruning would have taken before the newest one."""
-    return any(not one.pinned for one in chain)
+def _proves(chain: Sequence[Checkpoint], released: set[str]) -> bool:
+    """Whether one is there that pruning would have taken before any newer one; it passes by those that are pinned."""
+    return any(not one.pinned and str(one.pk) not in released for one in chain)
 
 
 def _begins_late(chain: Sequence[Checkpoint]) -> bool:

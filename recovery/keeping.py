@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import Count, F, Subquery
 from django.db.models.functions import Now
 
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 TENTHS = 10
 NOTE_LENGTH_MAX = 2000
 NOTHING: Mapping[str, Any] = {}
+
+
+class CheckpointGone(Exception):
+    """The checkpoint that is to be kept is not there any more."""
+
+    def __init__(self, checkpoint: "Checkpoint") -> None:
+        super().__init__(f"Checkpoint {checkpoint.pk} is gone: it was pruned a moment ago.")
 
 
 class CheckpointManager(models.Manager["Checkpoint"]):
@@ -86,10 +93,11 @@ class CheckpointManager(models.Manager["Checkpoint"]):
             made.note = plain(note or error)
             made.pinned = kind == CheckpointType.MANUAL if pinned is None else pinned
             ledger = Ledger(locked)
-            replaced = _seal_onto(ledger, made, state)
+            _seal_onto(ledger, made, state)
             ledger.keep()
+            # All of its type but the pinned: one that was unpinned since is not the newest one before.
+            self.filter(session=locked, checkpoint_type=kind, pinned=False).delete()
             self.bulk_create([made])
-            self._drop(ledger, [replaced])
         return made
 
     def prune(self, session_id: UUID) -> int:
@@ -107,6 +115,38 @@ class CheckpointManager(models.Manager["Checkpoint"]):
         if not old or len(rows) != rows[0][1]:
             return 0
         return self.filter(pk__in=old).delete()[0]
+
+    def pin(self, checkpoint: "Checkpoint", *, keeps: bool) -> None:
+        """Keep a checkpoint for ever, or no longer. Raises CheckpointGone when it was pruned meanwhile."""
+        with transaction.atomic():
+            ledger = Ledger(ProcessingSession.objects.lock(checkpoint.session_id))
+            if not self.filter(pk=checkpoint.pk).update(pinned=keeps):
+                raise CheckpointGone(checkpoint)
+            checkpoint.refresh_from_db()
+            if keeps:
+                ledger.note_pinned(checkpoint)
+            elif str(checkpoint.pk) in ledger.pinned:
+                ledger.note_unpinned(checkpoint)
+            ledger.keep()
+
+    def clean_up(self, session_id: UUID, keep: int) -> int:
+        """Delete what retention does not ask for, with another number of image checkpoints; give how many."""
+        with transaction.atomic():
+            ledger = Ledger(ProcessingSession.objects.lock(session_id))
+            old = [one.pk for one in self.unneeded(ledger, session_id, keep)]
+            if old:
+                ledger.note_kept(keep, settings.CHECKPOINT_KEEP_COUNT)
+                ledger.keep()
+            return self.filter(pk__in=old).delete()[0]
+
+    def unneeded(self, ledger: Ledger, session_id: UUID, keep: int) -> "list[Checkpoint]":
+        """List what `clean_up` would delete; inside a transaction it is locked."""
+        unpinned = self.filter(session_id=session_id, pinned=False).defer("session_state")
+        if connection.in_atomic_block:
+            unpinned = unpinned.select_for_update()
+        images = unpinned.filter(checkpoint_type=CheckpointType.IMAGE).order_by("-last_result", "-pk")
+        others = unpinned.exclude(checkpoint_type=CheckpointType.IMAGE).order_by("pk")
+        return [*list(images)[keep:], *filter(ledger.is_unneeded, others)]
 
     def _is_due(self, session: ProcessingSession) -> bool:
         newest = self.usable_first(session).first()

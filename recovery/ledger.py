@@ -23,6 +23,7 @@ class Ledger:
         self.sealed_count: int = stored.get("sealed_count", 0)
         self.newest: dict[str, dict[str, str]] = dict(stored.get("newest", {}))
         self.pinned: dict[str, str] = dict(stored.get("pinned", {}))
+        self.released: list[str] = list(stored.get("released", []))
         self.keep_min: int | None = stored.get("keep_min")
 
     def note_newest(self, checkpoint: "Checkpoint") -> str | None:
@@ -42,8 +43,21 @@ class Ledger:
         self.pinned[str(checkpoint.pk)] = bytes(checkpoint.seal).hex()
 
     def note_unpinned(self, checkpoint: "Checkpoint") -> None:
-        """Note that a checkpoint is not kept for ever any more."""
+        """Note that a checkpoint is not kept for ever any more: that it is still there then proves nothing.
+
+        Pruning has passed it by, so those after it may be gone. test: test_nothing_is_missing_when_one_was_unpinned.
+        """
         self.pinned.pop(str(checkpoint.pk), None)
+        self.released = sorted({*self.released, str(checkpoint.pk)})
+
+    def note_kept(self, keep: int, usual: int) -> None:
+        """Note that fewer image checkpoints than usual may be left."""
+        self.keep_min = min(keep, self.keep_min or usual)
+
+    def is_unneeded(self, checkpoint: "Checkpoint") -> bool:
+        """Whether retention keeps it neither as its type's newest nor for ever."""
+        newest = {one["checkpoint"] for one in self.newest.values()}
+        return not checkpoint.pinned and str(checkpoint.pk) not in newest
 
     def keep(self) -> None:
         """Write it onto the session's row, with its keyed hash."""
@@ -53,6 +67,7 @@ class Ledger:
                 "sealed_count": self.sealed_count,
                 "newest": self.newest,
                 "pinned": self.pinned,
+                "released": self.released,
                 "keep_min": self.keep_min,
             }
         )
