@@ -147,7 +147,10 @@ def _lock_end() -> _End:
         .get()
     )
     number, mac = number or 0, bytes(mac or b"")
-    is_whole = head_holds(head) and (head.number, bytes(head.mac)) == (number, mac)
+    if not head_holds(head):
+        return _End(number, mac, at, is_whole=False)
+    # A number is never given twice, not even that of an entry which somebody removed.
+    is_whole = (head.number, bytes(head.mac)) == (number, mac)
     return _End(max(number, head.number), mac, at, is_whole)
 
 
@@ -157,8 +160,11 @@ def head_columns(number: int, mac: bytes) -> dict[str, Any]:
 
 
 def head_holds(head: AuditHead) -> bool:
-    """Say whether a head is as it was written."""
-    return keys.holds(head.tag, HEAD, head.number.to_bytes(8, "big"), bytes(head.mac))
+    """Say whether a head is as it was written; SQLite may give values of any type."""
+    try:
+        return keys.holds(head.tag, HEAD, head.number.to_bytes(8, "big"), bytes(head.mac))
+    except (AttributeError, TypeError, OverflowError):
+        return False
 
 
 def follows(entry: AuditEntry, previous: Stored, purpose: str = ENTRY) -> bool:

@@ -145,7 +145,7 @@ class Reading:
         self._exported_is_there |= self.mac == self._exported
 
     def _problem_of_mac(self, entry: AuditEntry) -> Problem | None:
-        number, key = entry.number, bytes(entry.mac[: keys.KEY_ID_BYTES])
+        number, key = entry.number, _key_of(entry.mac)
         if keys.secret_named(key) is None:
             is_new, self._foreign_key = key != self._foreign_key, key
             return Problem("key_unknown", f"Entry {number} {_signed_by(key)}", number) if is_new else None
@@ -179,12 +179,9 @@ def _read_head() -> tuple[AuditHead | None, tuple[str, str] | None]:
     head = AuditHead.objects.filter(pk=ONLY_HEAD).first()
     if head is None:
         return None, ("head_removed", "The log's head was removed, and perhaps entries with it.")
-    try:
-        key = bytes(head.tag[: keys.KEY_ID_BYTES])
-        if head_holds(head):
-            return head, None
-    except DAMAGED:
-        key = b""
+    if head_holds(head):
+        return head, None
+    key = _key_of(head.tag)
     if len(key) == keys.KEY_ID_BYTES and keys.secret_named(key) is None:
         return None, ("key_unknown", f"The log's head {_signed_by(key)}")
     return None, ("head_changed", "The log's head was changed, and perhaps entries were removed.")
@@ -193,6 +190,10 @@ def _read_head() -> tuple[AuditHead | None, tuple[str, str] | None]:
 def _gap(first: int, last: int) -> Problem:
     which = f"Entry {first} was" if first == last else f"Entries {first} to {last} were"
     return Problem("entries_removed", f"{which} removed.", first)
+
+
+def _key_of(tag: object) -> bytes:
+    return bytes(tag[: keys.KEY_ID_BYTES]) if isinstance(tag, bytes | memoryview) else b""
 
 
 def _signed_by(key: bytes) -> str:

@@ -247,6 +247,25 @@ def test_damage_of_the_end_is_still_found_after_the_next_act(damage: Callable[[]
     assert verified()[1] in (3, 4)
 
 
+def test_number_of_a_removed_entry_is_not_given_again() -> None:
+    make_entries(3)
+    remove(3)
+
+    make_entries(1)
+
+    assert [problem.text for problem in Reading().problems()] == ["Entry 3 was removed."]
+    assert AuditEntry.objects.order_by("number").values_list("number", flat=True).last() == 4
+
+
+def test_next_act_does_not_believe_the_number_of_a_forged_head() -> None:
+    make_entries(3)
+    AuditHead.objects.update(number=2**63 - 1)
+
+    make_entries(1)
+
+    assert verified() == (["head_changed"], 4)
+
+
 def test_older_copy_is_found_by_a_head_that_was_exported() -> None:
     macs = make_entries(2)
     older = AuditHead.objects.values("number", "mac", "tag").get()
@@ -334,6 +353,8 @@ def test_head_of_a_wrong_kind_is_found_and_ends_nothing(column: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE recovery_audithead SET {column} = 'x'")  # noqa: S608
 
+    assert verified() == (["head_changed"], 4)
+    make_entries(1)
     assert verified() == (["head_changed"], 4)
 
 
