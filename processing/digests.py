@@ -76,3 +76,14 @@ def finished_sum(batches: Iterable[tuple[int, Stored]], *, secret: str | None = 
     for batch_id, digest in batches:
         total = add_finished(total, batch_id, digest, secret=secret)
     return total
+
+
+def exchange(total: Stored, old: Stored, new: Stored) -> bytes:
+    """Take one sum out of another and put a third one in; the total keeps the name of its key.
+
+    A total that was wrong stays wrong by as much, so nothing has to be verified before.
+    """
+    total, *parts = (bytes(one) for one in (total, old, new))
+    before, taken, put = (int.from_bytes(one[keys.KEY_ID_BYTES :], "big") for one in (total, *parts))
+    after = (before - taken + put) % SUM_BELOW
+    return total[: keys.KEY_ID_BYTES] + after.to_bytes(keys.MAC_BYTES, "big")

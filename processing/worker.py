@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from processing import recorder
+from processing import keys, recorder
 from processing.models import Batch, ProcessingSession, Worker
 from processing.models.worker import WorkerQuerySet
 from processing.recorder import FlightRecorder
@@ -139,6 +139,7 @@ class Presence:
         self.telemetry.update(
             rss_bytes=rss_bytes(),
             vitals=read_vitals().as_facts(),
+            key_id=keys.id_of(keys.current_secret()).hex(),
             errors_count=self.recorder.errors_count,
             last_error=self.recorder.flight.get("last_error", ""),
         )

@@ -21,7 +21,9 @@ class Ledger:
         stored: Mapping[str, Any] = session.ledger
         self.head = bytes.fromhex(stored.get("head", ""))
         self.sealed_count: int = stored.get("sealed_count", 0)
-        self.newest: dict[str, dict[str, str]] = dict(stored.get("newest", {}))
+        self.newest: dict[str, dict[str, str]] = {
+            kind: dict(one) for kind, one in stored.get("newest", {}).items()
+        }
         self.pinned: dict[str, str] = dict(stored.get("pinned", {}))
         self.released: list[str] = list(stored.get("released", []))
         self.keep_min: int | None = stored.get("keep_min")
@@ -58,6 +60,13 @@ class Ledger:
         """Whether retention keeps it neither as its type's newest nor for ever."""
         newest = {one["checkpoint"] for one in self.newest.values()}
         return not checkpoint.pinned and str(checkpoint.pk) not in newest
+
+    def rename(self, seals: "Mapping[str, str]") -> None:
+        """Name checkpoints that were sealed anew by their new seals; old and new ones as hexadecimal text."""
+        self.head = bytes.fromhex(seals.get(self.head.hex(), self.head.hex()))
+        self.pinned = {pk: seals.get(tag, tag) for pk, tag in self.pinned.items()}
+        for one in self.newest.values():
+            one["seal"] = seals.get(one["seal"], one["seal"])
 
     def keep(self) -> None:
         """Write it onto the session's row, with its keyed hash."""

@@ -63,6 +63,11 @@ def open_state(checkpoint: "Checkpoint") -> dict[str, Any]:
     Raises CheckpointDamaged when anything of it is not as it was sealed, VersionRefused when this version cannot
     read it; both with a sentence.
     """
+    return upgrade(read_state(checkpoint))
+
+
+def read_state(checkpoint: "Checkpoint") -> dict[str, Any]:
+    """Give a checkpoint's state as it was written, by whatever version. Raises CheckpointDamaged."""
     secret = _secret_of(checkpoint)
     if not keys.holds(bytes(checkpoint.seal), "checkpoint seal", *_sealed(checkpoint)):
         raise CheckpointDamaged("It is not as it was sealed: a column of it has changed.")
@@ -75,7 +80,8 @@ def open_state(checkpoint: "Checkpoint") -> dict[str, Any]:
         raise CheckpointDamaged("Its state cannot be decrypted: it has changed.") from error
     if hashlib.sha256(text).hexdigest() != checkpoint.digest:
         raise CheckpointDamaged("Its state does not have the SHA-256 that was written beside it.")
-    return upgrade(json.loads(text))
+    state: dict[str, Any] = json.loads(text)
+    return state
 
 
 def problem_of(checkpoint: "Checkpoint") -> str | None:

@@ -38,6 +38,7 @@ def test_help_is_there_for_the_commands_of_the_interface() -> None:
         "results",
         "resume",
         "rollback_recovery",
+        "rotate_keys",
         "serve",
         "session",
         "sessions",
