@@ -11,7 +11,15 @@ from django.utils.translation import gettext_lazy as _
 
 from config.admin import MachineRowAdmin
 from processing.forms import PresetForm
-from processing.models import Batch, ImageResult, Preset, ProcessingSession, SkippedEntry, Worker
+from processing.models import (
+    Batch,
+    ImageResult,
+    Override,
+    Preset,
+    ProcessingSession,
+    SkippedEntry,
+    Worker,
+)
 from recovery import audit
 
 if TYPE_CHECKING:
@@ -119,3 +127,11 @@ class SkippedEntryAdmin(MachineRowAdmin):
     """What scans left out."""
 
     list_display = ("path_text", "session_id", "reason")
+
+
+@admin.register(Override)
+class OverrideAdmin(MachineRowAdmin):
+    """What persons said of photos; each is an event, which nothing edits."""
+
+    list_display = ("session_id", "position", "old", "new", "by", "note", "created_at")
+    ordering = ("-pk",)

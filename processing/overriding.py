@@ -12,6 +12,7 @@ from django.db.models import (
     Case,
     CharField,
     Count,
+    Exists,
     F,
     OuterRef,
     Q,
@@ -225,13 +226,21 @@ def redecide(session: ProcessingSession, positions: Iterable[int] | None = None)
     For those who put rows aside, bring some back or change relations; the caller has locked the session's row.
     """
     live = ImageResult.objects.live().filter(session=session)
-    due = Coalesce(persons_verdict(), MACHINES)
     if positions is None:
-        live.exclude(decision=due).update(decision=due)
+        _redecide(session, live)
     else:
         for chunk in _chunks(sorted(set(positions))):
-            live.filter(position__in=chunk).exclude(decision=due).update(decision=due)
+            _redecide(session, live.filter(position__in=chunk))
     session.set_shift(shift_of(session))
+
+
+def _redecide(session: ProcessingSession, rows: ResultQuerySet) -> None:
+    """Decide rows of which nobody said anything as the machine does, the few others by their newest event."""
+    said = Override.objects.filter(session=session)
+    unsaid = ~Exists(said.filter(position=OuterRef("position")))
+    rows.exclude(decision=MACHINES).filter(unsaid).update(decision=MACHINES)
+    due = Coalesce(persons_verdict(), MACHINES)
+    rows.filter(position__in=said.values("position")).exclude(decision=due).update(decision=due)
 
 
 def shift_of(session: ProcessingSession) -> dict[str, int]:

@@ -4,5 +4,6 @@ Read in this order: models, keeping (CheckpointManager: the manager of checkpoin
 kinds (CheckpointType), contents and seal (what a checkpoint says, and how it is bound), ledger and chain (which must be
 there), checkpoints (what processing calls); detection (detect_crashes_on_startup: who is dead), evidence, classification
 and testimony (why); changes, confidence and plans (prepare_recovery_options: the ways back), resume (execute_recovery),
-undo, automatic; integrity (whether all is as it was written); audit and acts (who did what); statistics.
+undo, automatic; integrity (whether all is as it was written); audit, acts and overrides (who did what); deletion;
+statistics.
 """

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from config.admin import CappedPaginator, MachineRowAdmin
-from processing.models import Batch, ImageResult, Preset, ProcessingSession, SkippedEntry, Worker
+from processing.models import Batch, ImageResult, Override, Preset, ProcessingSession, SkippedEntry, Worker
 from recovery import audit
 from recovery.models import AuditEntry, Checkpoint, Crash, RecoveryAttempt
 from tests.factories import (
@@ -33,6 +33,7 @@ MACHINE_ROWS: list[type[models.Model]] = [
     ImageResult,
     Worker,
     SkippedEntry,
+    Override,
     Checkpoint,
     Crash,
     RecoveryAttempt,
@@ -58,6 +59,9 @@ def make_rows() -> dict[type[models.Model], models.Model]:
         ImageResult: ImageResult.objects.get(),
         Worker: worker,
         SkippedEntry: SkippedEntry.objects.create(session=session, path=b"a", path_text="a", reason="link"),
+        Override: Override.objects.create(
+            session=session, position=0, content="a", old="approved", new="rejected"
+        ),
         Checkpoint: make_checkpoint(session=session),
         Crash: make_crash(worker=worker, session=session),
         RecoveryAttempt: RecoveryAttempt.objects.create(session=session, number=1, option="continue"),

@@ -53,10 +53,11 @@ def assert_session_exact(
 
 def _assert_once_each(session: ProcessingSession) -> None:
     assert _positions(session) == list(range(session.total))
-    counted = Counter(_live(session).values_list("decision", flat=True))
+    measured = Counter(_live(session).values_list("verdict", flat=True))
+    decided = Counter(_live(session).values_list("decision", flat=True))
     stored = {name: getattr(session, name) for name in COUNTERS}
-    assert stored == {name: counted[name] for name in COUNTERS} | {"processed": counted.total()}
-    assert session.counts() == stored
+    assert stored == {name: measured[name] for name in COUNTERS} | {"processed": measured.total()}
+    assert session.counts() == {name: decided[name] for name in COUNTERS} | {"processed": decided.total()}
 
 
 def _live(session: ProcessingSession) -> Any:
