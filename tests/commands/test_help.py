@@ -28,6 +28,7 @@ def test_help_is_there_for_the_commands_of_the_interface() -> None:
         "demo",
         "detect_crashes",
         "doctor",
+        "drill",
         "override",
         "pause",
         "pin_checkpoint",
