@@ -36,12 +36,15 @@ def confidence_of(parts: Sequence[Part]) -> float:
     return round(math.prod(1 - part.weight * (1 - part.score) for part in parts), 4)
 
 
-def parts_of(
-    session: ProcessingSession, look: SourceLook | None, *, is_fresh: bool = False
-) -> tuple[Part, ...]:
-    """Weigh the evidence; a fresh start rests on nothing that was stored, so only the last two count for it."""
-    kept = () if is_fresh else (_seal(session), _chain(session), _rows(session), _age(session), _source(look))
-    return (*kept, _holder(session), _attempts(session))
+def parts_of(session: ProcessingSession, look: SourceLook | None) -> tuple[Part, ...]:
+    """Weigh the evidence that a way back rests on which keeps verdicts."""
+    stored = (_seal(session), _chain(session), _rows(session), _age(session), _source(look))
+    return (*stored, *fresh_parts_of(session))
+
+
+def fresh_parts_of(session: ProcessingSession) -> tuple[Part, ...]:
+    """Weigh the evidence that a fresh start rests on: nothing that was stored counts for it."""
+    return (_holder(session), _attempts(session))
 
 
 def _seal(session: ProcessingSession) -> Part:

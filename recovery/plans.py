@@ -16,7 +16,7 @@ from processing.models.result import ResultQuerySet
 from processing.sources import SourceGone
 from processing.states import BatchKind, Stage, Status
 from recovery.changes import SourceLook, look_at_source
-from recovery.confidence import Part, confidence_of, parts_of
+from recovery.confidence import Part, confidence_of, fresh_parts_of, parts_of
 from recovery.models import Checkpoint
 
 PAGE_ROWS = 500
@@ -127,27 +127,32 @@ def prepare_recovery_options(
         gone = ""
     except SourceGone as error:
         look, gone = None, str(error)
+    seen = Seen(session, look, gone, Checkpoint.objects.latest_intact(session), parts_of(session, look))
     return [
-        _option(session, option, look, gone, checkpoint if option == RecoveryOption.CONTINUE else None)
+        _option(seen, option, checkpoint if option == RecoveryOption.CONTINUE else None)
         for option in RecoveryOption
     ]
 
 
-def _option(
-    session: ProcessingSession,
-    option: RecoveryOption,
-    look: SourceLook | None,
-    gone: str,
-    checkpoint: Checkpoint | None,
-) -> Option:
-    selection = select(session, option, look or SourceLook(), checkpoint)
-    redo, lowest = selection.measure()
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the options are made of: the source (or why it is gone), the newest checkpoint, the evidence."""
+
+    session: ProcessingSession
+    look: SourceLook | None
+    gone: str
+    checkpoint: Checkpoint | None
+    parts: tuple[Part, ...]
+
+
+def _option(seen: Seen, option: RecoveryOption, checkpoint: Checkpoint | None) -> Option:
+    session, is_fresh = seen.session, option == RecoveryOption.FRESH_START
+    redo, lowest = select(session, option, seen.look or SourceLook(), checkpoint).measure()
     keep = session.counts()["processed"] - redo
     left = total_of(session) - keep
-    obstacle = gone or refusal(session, option, redo, checkpoint)
-    parts = parts_of(session, look, is_fresh=option == RecoveryOption.FRESH_START)
-    sealed = Checkpoint.objects.latest_intact(session)
-    used = checkpoint or (sealed if option == RecoveryOption.CONTINUE else None)
+    obstacle = seen.gone or refusal(session, option, redo, checkpoint)
+    parts = fresh_parts_of(session) if is_fresh else seen.parts
+    used = checkpoint or (seen.checkpoint if option == RecoveryOption.CONTINUE else None)
     return Option(
         session=str(session.pk),
         option=option.value,
@@ -159,8 +164,8 @@ def _option(
         seconds=_seconds(session, left),
         confidence=confidence_of(parts),
         confidence_parts=parts,
-        risks=tuple(_risks(session, option, look, redo, obstacle)),
-        needs_confirmation=option == RecoveryOption.FRESH_START,
+        risks=tuple(_risks(seen, option, redo, obstacle)),
+        needs_confirmation=is_fresh,
         available=not obstacle,
         attempt=session.attempt,
     )
@@ -192,15 +197,13 @@ def _seconds(session: ProcessingSession, left: int) -> float | None:
     return round(left * worked_s / processed, 1) if worked_s > 0 else None
 
 
-def _risks(
-    session: ProcessingSession, option: RecoveryOption, look: SourceLook | None, redo: int, obstacle: str
-) -> Iterator[str]:
+def _risks(seen: Seen, option: RecoveryOption, redo: int, obstacle: str) -> Iterator[str]:
     if obstacle:
         yield obstacle
     if option == RecoveryOption.FRESH_START:
         yield f"All {redo} verdicts are put aside; undoing the recovery brings them back."
-    yield from _source_risks(look or SourceLook())
-    if session.stage == Stage.SCANNING:
+    yield from _source_risks(seen.look or SourceLook())
+    if seen.session.stage == Stage.SCANNING:
         yield "The scan is not over: the numbers count the photos listed so far."
 
 
