@@ -68,3 +68,16 @@ def test_proof_fails_when_a_counter_differs_from_the_rows() -> None:
     proof = prove(session)
 
     assert (proof.holds, proof.missing, proof.doubled, proof.counters_differ) == (False, 0, 0, True)
+
+
+def test_proof_fails_when_a_wrong_shift_makes_up_for_a_wrong_counter() -> None:
+    session, batch = judged_session()
+    batch.commit(make_results(batch=batch, photos_count=2), no_seal)
+    ProcessingSession.objects.filter(pk=session.pk).update(
+        approved=7, rejected=1, shift={"approved": 1, "rejected": -1}
+    )
+    session.refresh_from_db()
+
+    proof = prove(session)
+
+    assert (session.counts()["approved"], proof.holds, proof.counters_differ) == (8, False, True)
