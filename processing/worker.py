@@ -294,4 +294,4 @@ class Watch:
 
 def _is_lock_free(worker: Worker) -> bool | None:
     """Say whether a process of this machine has let go of its recorder; None where that cannot be tried."""
-    return recorder.lock_is_free(worker.token) if worker.host == socket.gethostname() else None
+    return recorder.lock_is_free(worker.token) if is_here(worker) else None
