@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import threading
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -59,12 +60,8 @@ class FlightRecorder:
     _catches_faults: ClassVar[str] = ""
 
     def __init__(self) -> None:
-        self.token = secrets.token_hex(16)
         folder().mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(
-            path_of(self.token), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
-        )
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.token, self._descriptor = _make_locked()
         os.lseek(self._descriptor, RECORD_BYTES, os.SEEK_SET)
         self.flight: dict[str, Any] = {}
         # A signal's handler notes too, maybe in the middle of a note of the same thread.
@@ -131,6 +128,17 @@ class FlightRecorder:
             os.close(descriptor)
 
 
+def _make_locked() -> tuple[str, int]:
+    """Make a file and lock it; another one, when somebody has taken it for a stray before it was locked."""
+    while True:
+        token = secrets.token_hex(16)
+        descriptor = os.open(path_of(token), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return token, descriptor
+        os.close(descriptor)
+
+
 def _cut(value: Any, letters_max: int, numbers_max: int) -> Any:
     if isinstance(value, str):
         return value[:letters_max]
@@ -173,6 +181,32 @@ def read_dump(token: str) -> str:
             return file.read(DUMP_BYTES_MAX).decode("utf-8", "replace").strip()
     except FileNotFoundError:
         return ""
+
+
+def remove_strays(are_known: Callable[[Collection[str]], Collection[str]]) -> None:
+    """Take away what a kill has left before its process had a row, or behind its burial.
+
+    `are_known` is asked which of some tokens are those of processes that are not buried yet.
+    test: test_stray_recorder_is_removed_*.
+    """
+    free = {path.stem for path in folder().glob("*.flight") if lock_is_free(path.stem)}
+    for token in free.difference(are_known(free)) if free else ():
+        _remove_if_free(token)
+
+
+def _remove_if_free(token: str) -> None:
+    """Remove a file under its lock: who is about to lock it as its own then sees that it is gone."""
+    try:
+        descriptor = os.open(path_of(token), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        remove(token)
+    except BlockingIOError:
+        return
+    finally:
+        os.close(descriptor)
 
 
 def remove(token: str) -> None:

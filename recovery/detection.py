@@ -8,7 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from processing import burial
+from processing import burial, recorder
 from processing.burial import Burial
 from processing.models import ProcessingSession, Worker
 from processing.progress import iso
@@ -29,6 +29,7 @@ def look(own: Worker | None = None, watch: Watch = _watch) -> None:
     """Bury every dead process that can be proven dead, each with its Crash."""
     for worker in watch.find_dead(own):
         bury(worker)
+    recorder.remove_strays(Worker.objects.all().living_tokens)
 
 
 def look_closely(silence_s: float | None = None) -> None:

@@ -201,3 +201,31 @@ def test_closing_a_recorder_lets_go_of_its_own_faults_only(*, was_replaced: bool
     is_caught = faulthandler.is_enabled()
     faulthandler.disable()
     assert is_caught is was_replaced
+
+
+def test_stray_recorder_is_removed_when_its_process_has_ended_and_is_not_to_be_buried(
+    tmp_path: Path,
+) -> None:
+    stray, dead = hold_and_end(tmp_path), hold_and_end(tmp_path)
+    living = FlightRecorder()
+
+    recorder.remove_strays(lambda tokens: set(tokens) - {stray})
+
+    left = {path.stem for path in recorder.folder().iterdir()}
+    assert left == {dead, living.token}
+
+
+def hold_and_end(var: Path) -> str:
+    """Let a process make a recorder and be killed; give its token."""
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings", "STOCKPROOF_VAR": str(var)}
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        token = process.stdout.readline().strip()
+        process.kill()
+    return token

@@ -9,6 +9,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from processing.models.session import ProcessingSession
 
 
@@ -18,6 +20,11 @@ class WorkerQuerySet(models.QuerySet["Worker"]):
     def living(self) -> Self:
         """Those that neither ended nor were buried."""
         return self.filter(ended_at=None)
+
+    def living_tokens(self, tokens: "Collection[str]") -> set[str]:
+        """Give those of some tokens whose processes neither ended nor were buried."""
+        living = self.living().filter(token__in=tokens).order_by("pk")
+        return set(living.values_list("token", flat=True))
 
     def parents(self) -> Self:
         """Those that a person started."""

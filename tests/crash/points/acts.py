@@ -6,19 +6,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from django.db import connection
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F
 
+from processing import overriding
 from processing.analysis.pipeline import Pipeline
 from processing.models import Batch, Preset, ProcessingSession
 from processing.models.preset import DEFAULT_PRESET
 from processing.runner import Slice, run_batch
-from processing.states import Stage, Status
+from processing.states import Stage, Status, Verdict
 from processing.worker import Presence
-from recovery import checkpoints, detection
+from recovery import acts, checkpoints, detection, integrity, overrides
+from recovery.deletion import delete_session
 from recovery.models import Checkpoint, CheckpointType
 from recovery.resume import execute_recovery
 from recovery.undo import rollback_recovery
-from tests.crash.points.check import problems_of, state_of, text_of
+from tests.crash.points.check import problems_of, rows_left, state_of, text_of
 from tests.scans import start_session
 
 BATCH_SIZE, INTERVAL = 3, 2
@@ -57,7 +61,7 @@ def _slice_of(session: ProcessingSession) -> Iterator[Slice]:
     pipeline = Pipeline("cpu")
     pipeline.set_batch_size(1)
     with ThreadPoolExecutor(1, "decoder") as decoders, ThreadPoolExecutor(1, "writer") as writer:
-        yield Slice(presence, lambda: pipeline, decoders, writer, checkpoints.take)
+        yield Slice(presence, lambda: pipeline, decoders, writer, checkpoints.take, checkpoints.sound_alarm)
         writer.submit(lambda: connection.close()).result()  # Its own thread's connection.
     presence.end()
     parent.end()
@@ -90,6 +94,51 @@ def keep_by_hand() -> None:
     Checkpoint.objects.create_session_checkpoint(newest(), CheckpointType.MANUAL, force=True, note="by hand")
 
 
+def prune() -> None:
+    """Keep one image checkpoint fewer than there are."""
+    settings.CHECKPOINT_KEEP_COUNT = 1
+    with transaction.atomic():
+        assert Checkpoint.objects.prune(newest().pk) == 1
+
+
+def say_verdict() -> None:
+    """Put a person's verdict on all rejected photos."""
+    choice = overriding.Choice(decision=Verdict.REJECTED)
+    assert overrides.say_to_all(newest(), choice, overriding.Saying(Verdict.APPROVED, BY, "small")) > 1
+
+
+def miscount() -> None:
+    """Change what the database counts, behind everybody's back."""
+    batch = Batch.objects.filter(session=newest(), rejected__gt=0).order_by("pk").first()
+    Batch.objects.filter(pk=batch.pk).update(rejected=F("rejected") - 1, approved=F("approved") + 1)
+
+
+def repair() -> None:
+    """Verify, and mend what can be mended."""
+    tally = integrity.Tally()
+    list(integrity.verify(newest(), repair=True, actor=BY, tally=tally))
+    assert (tally.repaired, tally.is_safe_now) == (tally.repairable, True)
+    assert tally.repaired > 0
+
+
+def pause() -> None:
+    """Pause."""
+    acts.pause(newest(), actor=BY, why="lunch")
+
+
+def delete() -> None:
+    """Delete the session, if it is still there."""
+    session = ProcessingSession.objects.first()
+    if session is not None:
+        delete_session(session, by=BY)
+
+
+def go_on_deleting(**_unused: Any) -> dict[str, Any]:
+    """After a death in a deletion: delete again, and see that nothing is left."""
+    delete()
+    return {"problems": rows_left(), "text": ""}
+
+
 def go_on(name: str, arguments: dict[str, Any], states: list[str]) -> dict[str, Any]:
     """After a death: see that the act is whole or not there, repeat it in that case, recover, work, and check.
 
@@ -116,7 +165,8 @@ def finish() -> None:
 
 def tell_state() -> str:
     """Give the state as it is compared."""
-    return state_of(newest())
+    session = ProcessingSession.objects.first()
+    return "" if session is None else state_of(session)
 
 
 ACTS: dict[str, Callable[..., Any]] = {
@@ -127,6 +177,13 @@ ACTS: dict[str, Callable[..., Any]] = {
     "go_back": go_back,
     "undo": undo,
     "keep_by_hand": keep_by_hand,
+    "prune": prune,
+    "say_verdict": say_verdict,
+    "miscount": miscount,
+    "repair": repair,
+    "pause": pause,
+    "delete": delete,
+    "go_on_deleting": go_on_deleting,
     "go_on": go_on,
     "tell_state": tell_state,
 }

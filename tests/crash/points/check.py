@@ -1,18 +1,18 @@
 """The full check of a place after a death, made in a child: whatever is wrong is a sentence."""
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from processing import recorder
-from processing.models import Batch, ImageResult, ProcessingSession, Worker
+from processing.models import Batch, ImageResult, Override, ProcessingSession, Worker
 from processing.models.batch import COUNTERS
 from processing.published import images_of
-from processing.states import BatchKind, Status
+from processing.states import Status
 from recovery import integrity
-from recovery.models import AuditEntry, Checkpoint, RecoveryAttempt
+from recovery.audit_verification import Reading
+from recovery.models import AuditEntry, Checkpoint, Crash, RecoveryAttempt
 
 
 def text_of(session: ProcessingSession) -> str:
@@ -27,8 +27,11 @@ def state_of(session: ProcessingSession) -> str:
         + [getattr(session, name) for name in COUNTERS]
         + [session.shift, session.reason_counts],
         "batches": _rows(Batch, session, "number", "status", "lease", "sequence", "reason_counts", *COUNTERS),
-        "results": _rows(ImageResult, session, "position", "attempt", "superseded_by", "decision", "relation"),
+        "results": _rows(
+            ImageResult, session, "position", "attempt", "superseded_by", "decision", "relation"
+        ),
         "checkpoints": _rows(Checkpoint, session, "checkpoint_type", "sequence", "note", "voided_by"),
+        "overrides": _rows(Override, session, "position", "new", "by"),
         "attempts": _rows(RecoveryAttempt, session, "number", "option", "undone_by"),
         "audit": list(AuditEntry.objects.order_by("pk").values_list("action", "outcome")),
     }
@@ -63,9 +66,12 @@ def _miscounted(session: ProcessingSession) -> Iterator[str]:
 
 
 def _unsound(session: ProcessingSession) -> Iterator[str]:
-    for batch in Batch.objects.filter(session=session, kind=BatchKind.PHOTOS).order_by("pk"):
-        yield from (finding.text for finding in integrity.check_batch(batch))
-    yield from (finding.text for finding in integrity.check_sums(session))
+    yield from (finding.text for finding in integrity.verify(session))
+    yield from _audit_problems()
+
+
+def _audit_problems() -> Iterator[str]:
+    yield from (problem.text for problem in Reading().problems())
 
 
 def _left_behind() -> Iterator[str]:
@@ -80,6 +86,8 @@ def _live(session: ProcessingSession) -> Any:
     return ImageResult.objects.live().filter(session=session)
 
 
-def fingerprint(text: str) -> str:
-    """Shorten a text for comparison."""
-    return hashlib.sha256(text.encode()).hexdigest()
+def rows_left() -> list[str]:
+    """Give what a deleted session has left behind."""
+    models = (ProcessingSession, Batch, ImageResult, Override, Checkpoint, Crash, RecoveryAttempt)
+    left = [f"{model.__name__} rows are left." for model in models if model.objects.exists()]
+    return [*left, *_audit_problems()]

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from tests.crash.points.places import Place
 from tests.crash.points.writes import Point
 from tests.crash.studio import ROOT
@@ -75,6 +77,8 @@ def forking(folder: Path) -> Iterator[Forks]:
     environment = {name: os.environ[name] for name in KEPT if name in os.environ} | {
         "STOCKPROOF_VAR": str(folder / "var"),
         "STOCKPROOF_DEVICE": "cpu",
+        # The head of the audit log was signed when this process made the database.
+        "STOCKPROOF_CHECKPOINT_KEYS": ",".join(settings.STOCKPROOF_CHECKPOINT_KEYS),
         "CHECKPOINT_KEEP_COUNT": "2",
         "OMP_NUM_THREADS": "1",
         "DJANGO_SETTINGS_MODULE": "tests.crash.settings",

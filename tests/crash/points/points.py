@@ -1,6 +1,5 @@
 """Every moment of an act at which a process may die, and what comes after each."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -19,6 +18,7 @@ class Act:
     act: str
     is_whole: bool = False
     arguments: dict[str, Any] = field(default_factory=dict)
+    go_on: str = "go_on"
 
 
 SWEPT = [
@@ -32,6 +32,11 @@ SWEPT = [
     Act("back_to_checkpoint", "interrupted", "go_back", is_whole=True),
     Act("undo", "afresh", "undo", is_whole=True),
     Act("checkpoint_by_hand", "interrupted", "keep_by_hand", is_whole=True),
+    Act("prune", "interrupted", "prune", is_whole=True),
+    Act("override", "completed", "say_verdict", is_whole=True),
+    Act("repair", "miscounted", "repair", is_whole=True),
+    Act("pause", "listed", "pause", is_whole=True),
+    Act("delete", "completed", "delete", go_on="go_on_deleting"),
 ]
 
 
@@ -73,15 +78,10 @@ class Sweep:
             assert ended.exit_code == 0, ended.error
             states = [before, self._forks.do(place, "tell_state")] if self._act.is_whole else []
             after = self._go_on(place, states)
-        assert after["problems"] == []
+        assert after["problems"] == [], after["problems"]
         return ended.writes, states, after["text"]
 
     def _go_on(self, place: Any, states: list[str]) -> Any:
         return self._forks.do(
-            place, "go_on", name=self._act.act, arguments=self._act.arguments, states=states
+            place, self._act.go_on, name=self._act.act, arguments=self._act.arguments, states=states
         )
-
-
-def swept(scenes: Scenes) -> Iterator[tuple[Act, Sweep]]:
-    """Give every act with its sweep."""
-    yield from ((act, Sweep(scenes, act)) for act in SWEPT)

@@ -55,6 +55,10 @@ class Scenes:
         self.work_until_killed(place)
         self.look(place)
 
+    def miscount(self, place: Place) -> None:
+        """Spoil what can be mended."""
+        self.forks.do(place, "miscount")
+
 
 Maker = Callable[[Scenes, Place], None]
 MAKERS: dict[str, tuple[str, Maker]] = {
@@ -65,4 +69,5 @@ MAKERS: dict[str, tuple[str, Maker]] = {
     "afresh": ("interrupted", Scenes.start_afresh),
     "measured": ("listed", lambda scenes, place: scenes.work_to(place, Stage.COMPARING)),
     "completed": ("measured", lambda scenes, place: scenes.work_to(place, Stage.COMPLETED)),
+    "miscounted": ("completed", Scenes.miscount),
 }
