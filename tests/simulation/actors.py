@@ -10,8 +10,8 @@ from tests.simulation.photos import FakePipeline
 from tests.simulation.stage import SimulatedEvent
 from tests.simulation.world import Process, World
 
-TICK_S = 1.0
-SWEEP_S = 3.0
+TICK_S = 2.0
+SWEEP_S = 4.0
 LOOK_S = 5.0
 
 

@@ -11,7 +11,7 @@ from tests.simulation.world import Process
 if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
 
-EVERY_S = 3.0
+EVERY_S = 1.5
 FREEZE_S_MAX = 30.0
 # Below the three unexplained kills alone in flight that a photo is quarantined for (guarantee 9).
 KILLS_ALONE_MAX = 2

@@ -13,7 +13,7 @@ from tests.simulation.world import Process
 if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
 
-EVERY_S = 6.0
+EVERY_S = 4.0
 THINKING_S_MAX = 3.0
 ACTS = {"pause": 3, "resume": 3, "recover": 6, "cancel": 0.2}
 REFUSALS = (StepRefused,)

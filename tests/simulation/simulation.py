@@ -27,8 +27,8 @@ class Simulation:
         self.albums: dict[str, Album] = {}
         self.poisons: set[tuple[str, int]] = set()
         chance = self.world.random
-        self._add_session(photos_count=chance.randint(8, 14), batch_size=chance.randint(4, 6), poisons_count=chance.choice([0, 0, 1, 1, 2]))
-        self._add_session(photos_count=chance.randint(3, 6), batch_size=3, poisons_count=0)
+        self._add_session(photos_count=chance.randint(6, 10), batch_size=chance.randint(4, 6), poisons_count=chance.choice([0, 0, 1, 1, 2]))
+        self._add_session(photos_count=chance.randint(2, 4), batch_size=3, poisons_count=0)
         self.checker = Checker(self)
         self.chaos, self.person = Chaos(self), Person(self)
         self.world.after_step = self._after_step

@@ -28,8 +28,8 @@ WRITE = re.compile(r'\s*(?:UPDATE|INSERT INTO|DELETE FROM) "(\w+)"')
 # Within which a process dies inside a transaction, or loses its connection there: how often, by statement.
 DEATH_INSIDE_SHARE = 0.0005
 SETTINGS = {
-    "HEARTBEAT_S": 2,
-    "CRASH_DETECTION_TIMEOUT_S": 8,
+    "HEARTBEAT_S": 3,
+    "CRASH_DETECTION_TIMEOUT_S": 9,
     "PHOTO_TIMEOUT_S": 6,
     "LANE_SLICE_S": 12,
     "CHECKPOINT_KEEP_COUNT": 3,
@@ -281,7 +281,7 @@ def _replace_time(patch: pytest.MonkeyPatch, stage: Stage) -> None:
     for vendor in ("sqlite", "postgresql"):
         patch.setattr(Now, f"as_{vendor}", lambda *args, **options: stage.now_sql(*args, **options))
     patch.setattr(worker, "WATCHDOG_TICK_S", 2.0)
-    patch.setattr(queue, "POLL_S", 1.0)
+    patch.setattr(queue, "POLL_S", 2.0)
 
 
 def _replace_processes(patch: pytest.MonkeyPatch, stage: Stage) -> None:
