@@ -38,6 +38,9 @@ class Process:
     pipeline: Any = None
     # The session that its main thread works for; None when for none, or for all.
     subject: str | None = None
+    started: float = 0.0
+    # What a person was shown before the act.
+    shown: Any = None
     recorders: list[Any] = field(default_factory=list)
     exit_code: int | None = None
     is_dead: bool = False
@@ -94,7 +97,7 @@ class World:
     ) -> Process:
         """Start a process with one thread."""
         self._pids += 1
-        process = Process(f"{name}-{self._pids - 1000}", host, self._pids, parent)
+        process = Process(f"{name}-{self._pids - 1000}", host, self._pids, parent, started=self.now)
         self.processes.append(process)
         if parent is not None:
             parent.children.append(process)
