@@ -11,9 +11,9 @@ from processing.worker import DATABASE_ERRORS, Watch
 from recovery import acts, audit, detection
 from recovery.models import Checkpoint, RecoveryAttempt
 from recovery.plans import Option, RecoveryOption, prepare_recovery_options
-from recovery.resume import execute_recovery
+from recovery.resume import NotSafe, execute_recovery
 from recovery.undo import rollback_recovery
-from tests.simulation.world import Process
+from tests.simulation.world import Process, Violation
 
 if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
@@ -77,6 +77,8 @@ class Person:
             session = ProcessingSession.objects.get(pk=UUID(session_id))
             process.subject = session_id
             act(session)
+        except NotSafe as refusal:
+            raise Violation(self.world, f"refused as not safe, and nobody changed a row: {refusal}") from refusal
         except REFUSALS as refusal:
             self.world.note(f"is refused: {refusal}")
         except DATABASE_ERRORS as error:

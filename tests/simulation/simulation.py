@@ -13,9 +13,8 @@ from tests.simulation.reading import Stored
 from tests.simulation.stage import Stage, staged
 from tests.simulation.world import Thread, Violation, World
 
-RAGE_S = 45.0
+RAGE_S = 30.0
 CALM_S_MAX = 400.0
-QUIET = {"processing_worker", "django_q_ormq"}
 
 
 class Simulation:
@@ -86,8 +85,11 @@ class Simulation:
 
     def _after_step(self, thread: Thread) -> None:
         if self.stage.written:
-            if not self.stage.written <= QUIET or "processing_worker" in self.stage.written:
-                self.checker.check(thread, self.stage.written)
+            before = self.checker.before.batches
+            self.checker.check(thread, self.stage.written)
+            for batch in self.checker.before.batches.values():
+                if batch.status == "leased" and before[batch.pk].status != "leased":
+                    self.chaos.wake_zombies(batch.pk)
             self.stage.written.clear()
 
     def run(self) -> None:

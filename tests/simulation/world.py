@@ -57,6 +57,7 @@ class Thread:
     def __init__(self, process: Process, name: str, act: Callable[[], object], hub: greenlet) -> None:
         self.process, self.name, self.act = process, name, act
         self.is_over = False
+        self.ticket = 0
         self.greenlet = greenlet(self._run, hub)
 
     def _run(self) -> object:
@@ -158,6 +159,14 @@ class World:
         self.note(f"{process.name} freezes for {duration_s:.1f} s")
         process.frozen_until = self.now + duration_s
 
+    def thaw(self, process: Process, delay_s: float) -> None:
+        """Let a frozen process go on soon; its threads find their place in the queue."""
+        self.note(f"{process.name} thaws in {delay_s:.1f} s")
+        process.frozen_until = self.now + delay_s
+        for thread in process.threads:
+            if not thread.is_over:
+                self._schedule(thread, process.frozen_until + self.random.random())
+
     # --- steps ---
 
     def check_alive(self) -> None:
@@ -176,6 +185,7 @@ class World:
 
     def _schedule(self, thread: Thread, when: float) -> None:
         self._ticket += 1
+        thread.ticket = self._ticket
         heapq.heappush(self._queue, (when, self._ticket, thread))
 
     def run(self, is_over: Callable[[], bool], until: float) -> bool:
@@ -187,8 +197,8 @@ class World:
         return True
 
     def _step(self) -> None:
-        when, _ticket, thread = heapq.heappop(self._queue)
-        if thread.is_over or thread.process.is_dead:
+        when, ticket, thread = heapq.heappop(self._queue)
+        if thread.is_over or thread.process.is_dead or thread.ticket != ticket:
             return
         if thread.process.frozen_until > when:
             self._schedule(thread, thread.process.frozen_until + self.random.random())
@@ -201,6 +211,10 @@ class World:
         self.before_step(thread)
         try:
             thread.greenlet.switch()
+        except Violation:
+            raise
+        except Exception as error:
+            raise Violation(self, f"{thread} ended with {type(error).__name__}: {error}") from error
         finally:
             self.current = None
         self._let_go()
