@@ -10,8 +10,8 @@ from tests.simulation.photos import FakePipeline
 from tests.simulation.stage import SimulatedEvent
 from tests.simulation.world import Process, World
 
-TICK_S = 1.0
-SWEEP_S = 3.0
+TICK_S = 2.0
+SWEEP_S = 4.0
 LOOK_S = 5.0
 
 
@@ -100,12 +100,16 @@ class Labor:
             if presence is None:
                 return
             tasks._presence = presence
-            inbox = queue.Inbox(queue.SHARED_QUEUE, lambda one=presence: one.wants_to_stop)
-            while (task := inbox.get()) != queue.STOP:
-                process.subject = task["args"][0].replace("-", "")
-                tasks.run_lane(*task["args"])
-                process.subject = None
-            patiently(presence.end)
+            with presence.last_words():
+                self._take_calls(process, presence)
+                patiently(presence.end)
+
+    def _take_calls(self, process: Process, presence: Presence) -> None:
+        inbox = queue.Inbox(queue.SHARED_QUEUE, lambda: presence.wants_to_stop)
+        while (task := inbox.get()) != queue.STOP:
+            process.subject = task["args"][0].replace("-", "")
+            tasks.run_lane(*task["args"])
+            process.subject = None
 
 
 class Reader:

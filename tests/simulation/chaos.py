@@ -1,7 +1,7 @@
 """What goes wrong in a world while it may: deaths, freezes, lost answers, messages that are doubled or lost, other photos."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django_q.models import OrmQ
 
@@ -11,17 +11,20 @@ from tests.simulation.world import Process
 if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
 
-EVERY_S = 3.0
-FREEZE_S_MAX = 30.0
+EVERY_S = 1.5
+FREEZE_S_MAX = 25.0
+ZOMBIE_S = 60.0
 # Below the three unexplained kills alone in flight that a photo is quarantined for (guarantee 9).
 KILLS_ALONE_MAX = 2
 DEEDS = {
-    "kill_worker": 6,
+    "kill_worker": 3,
+    "kill_in_flight": 5,
     "kill_parent": 2,
     "kill_host": 1,
     "kill_everything": 1,
     "stop_parent": 1,
-    "freeze_worker": 3,
+    "freeze_worker": 1,
+    "freeze_in_flight": 4,
     "freeze_host": 2,
     "lose_answer": 6,
     "lose_message": 2,
@@ -37,6 +40,7 @@ class Chaos:
         self.simulation, self.world = simulation, simulation.world
         self.kills_alone: dict[tuple[int | None, int], int] = {}
         self.is_raging = True
+        self.zombies: list[Process] = []
 
     def live(self, _process: Process) -> None:
         """Do deeds until told to stop; then only start what is missing."""
@@ -72,7 +76,7 @@ class Chaos:
         for worker in [process, *process.children]:
             if worker.presence is None or worker.is_dead:
                 continue
-            flight = worker.presence.recorder.flight
+            flight = _flight_of(worker)
             if flight.get("alone") and flight.get("positions"):
                 key = flight.get("batch"), flight["positions"][0]
                 if self.kills_alone.get(key, 0) >= KILLS_ALONE_MAX:
@@ -82,6 +86,15 @@ class Chaos:
 
     def _kill_worker(self) -> None:
         self._kill(self._choose("worker"))
+
+    def _kill_in_flight(self) -> None:
+        self._kill(self._in_flight())
+
+    def _in_flight(self) -> Process | None:
+        """Choose a worker that is at a photo, at one alone if there is one."""
+        flying = [worker for worker in self.world.living("worker") if _flight_of(worker).get("positions")]
+        alone = [worker for worker in flying if _flight_of(worker)["alone"]]
+        return self.world.random.choice(alone or flying) if flying else None
 
     def _kill_parent(self) -> None:
         self._kill(self._choose("parent"))
@@ -105,6 +118,20 @@ class Chaos:
         worker = self._choose("worker")
         if worker is not None:
             self.world.freeze(worker, self.world.random.uniform(0.5, FREEZE_S_MAX))
+
+    def _freeze_in_flight(self) -> None:
+        """Let a worker stand still at a photo until it is buried and another one has its batch."""
+        worker = self._in_flight()
+        if worker is not None:
+            self.world.freeze(worker, ZOMBIE_S)
+            self.zombies.append(worker)
+
+    def wake_zombies(self, batch: int) -> None:
+        """Let those go on who believe that they hold a batch that was claimed just now."""
+        for zombie in [one for one in self.zombies if _flight_of(one).get("batch") == batch]:
+            self.zombies.remove(zombie)
+            if not zombie.is_dead:
+                self.world.thaw(zombie, self.world.random.uniform(0.0, 1.0))
 
     def _freeze_host(self) -> None:
         duration_s = self.world.random.uniform(0.5, FREEZE_S_MAX)
@@ -132,3 +159,6 @@ class Chaos:
         self.simulation.change_photo()
 
 
+def _flight_of(worker: Process) -> dict[str, Any]:
+    """Give what a worker says that it is at."""
+    return {} if worker.presence is None else worker.presence.recorder.flight

@@ -1,20 +1,16 @@
-"""The guarantees of design §4, held against what is stored after every step that wrote."""
+"""Holds what is stored against the guarantees of design §4, after every step that wrote."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from processing import digests
-from processing.models import ImageResult
-from tests.simulation.photos import POISONS, expected_of
-from tests.simulation.reading import COUNTERS, BatchRow, ResultRow, SessionRow, Stored, as_instant, as_json, read_all
+from tests.simulation.reading import BatchRow, ResultRow, Stored, as_instant, read_all
+from tests.simulation.recovery_rules import RECOVERY_RULES
+from tests.simulation.rules import RULES
 from tests.simulation.world import Thread, Violation
 
 if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
-
-# What a session may fail of in a world where only processes die and answers are lost.
-KNOWN_FAILURES = ("The scan stage cost", "The compare stage cost")
 
 
 class Checker:
@@ -24,14 +20,18 @@ class Checker:
         self.simulation, self.world = simulation, simulation.world
         self.before = read_all()
         self.checks_count = 0
-        self.doomed_contents = {}
+        # The live rows of before each recovery, which its undo must bring back.
+        self.live_before: dict[tuple[str, int], set[int]] = {}
+        # Every checkpoint that ever was: one may be pruned between a person's look and the act.
+        self.last_results: dict[str, int] = {}
         self._digests: dict[tuple[Any, ...], bytes] = {}
 
     def check(self, thread: Thread, written: Iterable[str]) -> None:
         """Check what a step has left."""
         after = self.before.after(written)
         self.checks_count += 1
-        for rule in RULES:
+        self.last_results |= {pk: row.last_result or 0 for pk, row in after.checkpoints.items()}
+        for rule in (*RULES, *RECOVERY_RULES):
             wrong = rule(self, self.before, after, thread)
             if wrong:
                 raise Violation(self.world, f"{rule.__name__.replace('_', ' ')}: {wrong}")
@@ -48,287 +48,6 @@ class Checker:
             self._digests[key] = digests.extend(self.digest_of(batch, rows[:-1]), batch.pk, [link])
         return self._digests[key]
 
-
-Rule = Callable[[Checker, Stored, Stored, Thread], str]
-
-
-def one_live_result_per_photo(_c: Checker, _before: Stored, after: Stored, _thread: Thread) -> str:
-    """Guarantee 1."""
-    places = Counter((row.session, row.position) for row in after.results.values() if row.superseded_by is None)
-    doubled = [place for place, count in places.items() if count > 1]
-    missing = [
-        (batch.number, position)
-        for batch in after.batches.values()
-        if batch.kind == "photos" and batch.status == "done"
-        for position in range(batch.first_position, batch.first_position + batch.photos_count)
-        if (batch.session, position) not in places
-    ]
-    return f"doubled {doubled}" if doubled else f"missing of a finished batch {missing}" if missing else ""
-
-
-def batches_equal_their_rows(checker: Checker, _before: Stored, after: Stored, _thread: Thread) -> str:
-    """Guarantees 2, 10 and 11: counters, reasons and digest of each batch are those of its live rows."""
-    rows = _live_by_batch(after)
-    for batch in after.batches.values():
-        mine = rows.get(batch.pk, [])
-        wrong = _counters_differ(batch, mine) or _reasons_differ(as_json(batch.reason_counts), mine)
-        if wrong:
-            return f"batch {batch.number}: {wrong}"
-        if bytes(batch.digest) != checker.digest_of(batch, mine):
-            return f"batch {batch.number}: its digest is not that of its {len(mine)} live rows"
-    return ""
-
-
-def sessions_equal_their_batches(_c: Checker, _before: Stored, after: Stored, _thread: Thread) -> str:
-    """Guarantees 10 and 11: a session's counters are those of its finished batches."""
-    for session in after.sessions.values():
-        done = [b for b in after.batches.values() if b.session == session.pk and _is_done(b)]
-        for name in COUNTERS:
-            stored, counted = getattr(session, name), sum(getattr(batch, name) for batch in done)
-            if stored != counted:
-                return f"{name} is {stored}, the finished batches have {counted}"
-        total = digests.finished_sum((batch.pk, bytes(batch.digest)) for batch in done)
-        if bytes(session.finished_sum) != total:
-            return "the sum of the finished batches' digests differs"
-        wrong = _session_reasons_differ(session, done, after.live_of(session.pk)) or _shift_differs(session, after)
-        if wrong:
-            return wrong
-    return ""
-
-
-def verdicts_are_those_of_the_photos(checker: Checker, before: Stored, after: Stored, _thread: Thread) -> str:
-    """Guarantees 4 and 9: each row says what its content makes of the photo; only poison is set aside."""
-    for row in _added(before, after):
-        data = checker.simulation.contents.get(row.sha256)
-        if row.verdict == "quarantined":
-            if not checker.simulation.was_poison(row.session, row.position):
-                return f"position {row.position} was set aside and is a good photo"
-            continue
-        if data is None or data.split()[0].decode() in POISONS:
-            return f"position {row.position} has a verdict on a content that nobody gave it"
-        expected = expected_of(data)
-        if (row.verdict, row.reason_codes) != (expected.verdict, expected.reasons):
-            return f"position {row.position} is {row.verdict} {row.reason_codes}, expected {expected}"
-        if not ImageResult.objects.get(pk=row.pk).is_authentic():
-            return f"position {row.position} was stored with a wrong mac"
-    return ""
-
-
-def rows_are_written_by_their_holder(_c: Checker, before: Stored, after: Stored, thread: Thread) -> str:
-    """Guarantee 3: only who holds the lease writes rows; a burier sets a poison aside under the dead one's lease."""
-    for row in _added(before, after):
-        batch = before.batches.get(row.batch)
-        if batch is None or batch.status != "leased" or batch.lease != row.lease:
-            return f"position {row.position} was written under lease {row.lease} of {batch}"
-        holder = before.workers.get(batch.worker)
-        if holder is None or holder.ended_at is not None:
-            return f"position {row.position} was written for a holder that had ended"
-        if row.verdict != "quarantined" and holder.pid != thread.process.pid:
-            return f"position {row.position} was written by {thread}, the holder is process {holder.pid}"
-    return ""
-
-
-def rows_are_never_edited_nor_deleted(_c: Checker, before: Stored, after: Stored, thread: Thread) -> str:
-    """Guarantees 5 and 7: machine-written columns stay, rows stay, and only a person's act puts them aside."""
-    if before.results is after.results:
-        return ""
-    for pk, old in before.results.items():
-        new = after.results.get(pk)
-        if new is None:
-            return f"the row of position {old.position} is gone"
-        if new.machine_written != old.machine_written:
-            return f"the row of position {old.position} was edited"
-        if new.superseded_by != old.superseded_by and not thread.process.name.startswith("person"):
-            return f"the row of position {old.position} was put aside or revived by {thread}"
-    return ""
-
-
-def commits_bring_their_checkpoint(_c: Checker, before: Stored, after: Stored, _thread: Thread) -> str:
-    """Guarantee 2: with rows comes a checkpoint that covers them."""
-    for batch in {row.batch for row in _added(before, after)}:
-        newest = max(row.pk for row in after.results.values() if row.batch == batch)
-        fresh = [c for pk, c in after.checkpoints.items() if pk not in before.checkpoints and c.batch == batch]
-        if not any(checkpoint.last_result == newest for checkpoint in fresh):
-            return f"batch {after.batches[batch].number} has no checkpoint of its newest row {newest}"
-    return ""
-
-
-def claims_respect_hold_and_latch(_c: Checker, before: Stored, after: Stored, _thread: Thread) -> str:
-    """Design §3: nothing is claimed of a session that is held, interrupted or over, nor by who has ended."""
-    for batch in after.batches.values():
-        old = before.batches.get(batch.pk)
-        if batch.status != "leased" or (old is not None and old.status == "leased"):
-            continue
-        if not before.sessions[batch.session].is_workable:
-            return f"batch {batch.number} was claimed of {before.sessions[batch.session]}"
-        if before.workers[batch.worker].ended_at is not None:
-            return f"batch {batch.number} was claimed by one that had ended"
-    return ""
-
-
-def holds_are_moved_by_persons(_c: Checker, before: Stored, after: Stored, thread: Thread) -> str:
-    """Design §3: a worker's step never lifts a hold, but for completing a paused session; it fails with a reason."""
-    by_person = thread.process.name.startswith("person")
-    for session in after.sessions.values():
-        old = before.sessions.get(session.pk)
-        if old is None or old.hold == session.hold or by_person:
-            continue
-        completed = old.hold == "paused" and session.stage == "completed"
-        failed = session.hold == "failed" and session.last_error.startswith(KNOWN_FAILURES)
-        if not (completed or failed):
-            return f"{thread} moved the hold from {old.hold!r} to {session.hold!r}: {session.last_error}"
-    return ""
-
-
-def stages_only_go_on(_c: Checker, before: Stored, after: Stored, thread: Thread) -> str:
-    """Design §3: the stage goes forward; only a person's recovery takes it back."""
-    order = ("scanning", "running", "comparing", "completed")
-    for session in after.sessions.values():
-        old = before.sessions.get(session.pk)
-        is_back = old is not None and order.index(session.stage) < order.index(old.stage)
-        if is_back and not thread.process.name.startswith("person"):
-            return f"{thread} took the stage back from {old.stage} to {session.stage}"
-        if session.stage != "scanning" and session.total is None:
-            return "the scan has ended without a total"
-    return ""
-
-
-def interruptions_are_latched(_c: Checker, before: Stored, after: Stored, thread: Thread) -> str:
-    """Design §3: when the last parent of a begun session is buried, it is interrupted until a person decides."""
-    ended = [w for pk, w in after.workers.items() if w.ended_at is not None and _lived(before, pk)]
-    buried = [w for w in ended if w.parent is None and w.pid != thread.process.pid]
-    for session in after.sessions.values():
-        lost = [w for w in buried if w.serves in (None, session.pk)]
-        served = any(
-            w.parent is None and w.ended_at is None and w.serves in (None, session.pk) for w in after.workers.values()
-        )
-        if lost and not served and session.is_workable and session.started_at is not None:
-            return f"nobody serves session {session.pk[:4]} any more, and it is not interrupted"
-    for session in before.sessions.values():
-        opened = session.crashed_at is not None and after.sessions[session.pk].crashed_at is None
-        if opened and not thread.process.name.startswith("person"):
-            return f"{thread} cleared the latch"
-    return ""
-
-
-def sessions_are_left_alone(checker: Checker, before: Stored, after: Stored, thread: Thread) -> str:
-    """Guarantee 12: a step for one session changes no row of another."""
-    subject = checker.simulation.subject_of(thread, before, after)
-    if subject is None:
-        return ""
-    for table in ("processing_batch", "processing_imageresult", "recovery_checkpoint", "processing_override"):
-        old, new = before.tables[table], after.tables[table]
-        if old is new:
-            continue
-        for pk in old.keys() | new.keys():
-            row = new.get(pk) or old[pk]
-            if row.session != subject and new.get(pk) != old.get(pk):
-                return f"a step for session {subject[:4]} changed {table} of {row.session[:4]}: {row}"
-    return ""
-
-
-def decisions_follow(_c: Checker, _before: Stored, after: Stored, _thread: Thread) -> str:
-    """A decision is the person's verdict, else compare's, else the measured one."""
-    newest = {(o.session, o.position): o for o in after.overrides.values()}
-    for row in after.results.values():
-        if row.superseded_by is not None:
-            continue
-        expected = "rejected" if row.relation and row.verdict == "approved" else row.verdict
-        override = newest.get((row.session, row.position))
-        content = row.sha256 or f"{row.size_bytes} {row.mtime_ns}"
-        if override is not None and override.new and override.content == content:
-            expected = override.new
-        if row.decision != expected:
-            return f"position {row.position} is decided {row.decision}, expected {expected}"
-    return ""
-
-
-def comparisons_are_true(_c: Checker, before: Stored, after: Stored, _thread: Thread) -> str:
-    """Guarantee 4: of a completed session, every photo whose bytes another one has is its duplicate."""
-    for session in after.sessions.values():
-        if before.results is after.results and before.sessions is after.sessions:
-            return ""
-        rows = sorted(after.live_of(session.pk), key=lambda row: row.position)
-        first: dict[str, int] = {}
-        for row in rows:
-            lead = first.setdefault(row.sha256 or f"none {row.position}", row.position)
-            expected = "duplicate" if session.stage == "completed" and lead != row.position else ""
-            if row.relation != expected:
-                return f"position {row.position} is related as {row.relation!r}, expected {expected!r}"
-    return ""
-
-
-RULES: tuple[Rule, ...] = (
-    one_live_result_per_photo,
-    rows_are_written_by_their_holder,
-    rows_are_never_edited_nor_deleted,
-    verdicts_are_those_of_the_photos,
-    batches_equal_their_rows,
-    sessions_equal_their_batches,
-    commits_bring_their_checkpoint,
-    claims_respect_hold_and_latch,
-    holds_are_moved_by_persons,
-    stages_only_go_on,
-    interruptions_are_latched,
-    sessions_are_left_alone,
-    decisions_follow,
-    comparisons_are_true,
-)
-
-
-def _live_by_batch(after: Stored) -> dict[int, list[ResultRow]]:
-    rows: dict[int, list[ResultRow]] = {}
-    for row in after.results.values():
-        if row.superseded_by is None:
-            rows.setdefault(row.batch, []).append(row)
-    return rows
-
-
-def _added(before: Stored, after: Stored) -> list[ResultRow]:
-    if before.results is after.results:
-        return []
-    return [row for pk, row in after.results.items() if pk not in before.results]
-
-
-def _is_done(batch: BatchRow) -> bool:
-    return batch.kind == "photos" and batch.status == "done"
-
-
-def _lived(before: Stored, pk: int) -> bool:
-    return pk in before.workers and before.workers[pk].ended_at is None
-
-
-def _counters_differ(batch: BatchRow, rows: list[ResultRow]) -> str:
-    verdicts = Counter(row.verdict for row in rows)
-    counted = {"processed": len(rows), **{name: verdicts[name] for name in COUNTERS[1:]}}
-    stored = {name: getattr(batch, name) for name in COUNTERS}
-    return "" if stored == counted else f"counters {stored}, rows {counted}"
-
-
-def _reasons_differ(stored: dict[str, int], rows: Iterable[ResultRow]) -> str:
-    counted = Counter(code for row in rows for code in row.reason_codes)
-    return "" if _without_zeros(stored) == dict(counted) else f"reasons {stored}, rows {dict(counted)}"
-
-
-def _session_reasons_differ(session: SessionRow, done: list[BatchRow], live: list[ResultRow]) -> str:
-    counted: Counter[str] = Counter()
-    for batch in done:
-        counted.update(as_json(batch.reason_counts))
-    if session.stage == "completed":
-        counted.update(row.relation for row in live if row.relation and row.verdict == "approved")
-    stored = _without_zeros(as_json(session.reason_counts))
-    return "" if stored == _without_zeros(counted) else f"reasons {stored}, rows {dict(counted)}"
-
-
-def _shift_differs(session: SessionRow, after: Stored) -> str:
-    moved: Counter[str] = Counter()
-    for row in after.live_of(session.pk):
-        if row.decision != row.verdict:
-            moved[row.verdict] -= 1
-            moved[row.decision] += 1
-    stored = _without_zeros(as_json(session.shift))
-    return "" if stored == _without_zeros(moved) else f"shift {stored}, rows {dict(moved)}"
-
-
-def _without_zeros(counts: dict[str, int]) -> dict[str, int]:
-    return {name: count for name, count in counts.items() if count}
+    def is_stale(self, row: ResultRow, since: float | None = None) -> bool:
+        """Whether a result is not of the present file; with an instant: and was not then."""
+        return self.simulation.albums[row.session].is_stale(row.position, row, since)

@@ -11,12 +11,15 @@ from django.db import connection, connections
 
 from config import databases
 
+CACHED_STATEMENTS = 4096
+
 
 @contextmanager
 def in_memory() -> Iterator[Callable[[], None]]:
     """Point Django at a database in memory; yields what makes it new again, with all tables and no rows of ours."""
     before, settings_before = connections["default"], connections.databases["default"]
     settings = databases.hardened({"ENGINE": databases.SQLITE, "NAME": ""}, Path()) | {"NAME": ":memory:"}
+    settings["OPTIONS"] |= {"cached_statements": CACHED_STATEMENTS}
     connections.databases["default"] = connections.configure_settings({"default": settings})["default"]
     del connections["default"]
     try:

@@ -1,22 +1,46 @@
 """What people ask for: each act is a process of its own, as a command is, and may be killed in the middle."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from processing.models import ProcessingSession, StepRefused
+from processing.models import ProcessingSession
+from processing.overriding import NoVerdictYet, override, withdraw
 from processing.worker import DATABASE_ERRORS, Watch
-from recovery import detection
-from recovery.resume import execute_continue
-from tests.simulation.world import Process
+from recovery import acts, audit, detection
+from recovery.models import Checkpoint, RecoveryAttempt
+from recovery.plans import Option, RecoveryOption, prepare_recovery_options
+from recovery.resume import NotSafe, execute_recovery
+from recovery.undo import rollback_recovery
+from tests.simulation.world import Process, Violation
 
 if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
 
-EVERY_S = 6.0
+EVERY_S = 4.0
 THINKING_S_MAX = 3.0
-ACTS = {"pause": 3, "resume": 3, "recover": 6, "cancel": 0.2}
-REFUSALS = (StepRefused,)
+ACTS = {
+    "pause": 3,
+    "resume": 2,
+    "recover": 8,
+    "undo": 4,
+    "override": 3,
+    "withdraw": 1,
+    "checkpoint": 1,
+    "cancel": 0.2,
+}
+CHECKPOINT_SHARE = 0.4
+REFUSALS = (*audit.REFUSALS, NoVerdictYet)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An option as a person saw it, and what it was made of."""
+
+    option: Option
+    live: set[int]
+    changes_count: int
 
 
 class Person:
@@ -53,6 +77,8 @@ class Person:
             session = ProcessingSession.objects.get(pk=UUID(session_id))
             process.subject = session_id
             act(session)
+        except NotSafe as refusal:
+            raise Violation(self.world, f"refused as not safe, and nobody changed a row: {refusal}") from refusal
         except REFUSALS as refusal:
             self.world.note(f"is refused: {refusal}")
         except DATABASE_ERRORS as error:
@@ -62,20 +88,70 @@ class Person:
         self.world.pause(self.world.random.uniform(0.0, THINKING_S_MAX))
 
     def _pause(self, session: ProcessingSession) -> None:
-        session.pause("ada", "lunch")
+        acts.pause(session, actor="ada", why="lunch")
 
     def _resume(self, session: ProcessingSession) -> None:
-        session.resume()
+        acts.resume(session, actor="ada")
 
     def _cancel(self, session: ProcessingSession) -> None:
-        session.cancel("ada")
+        acts.cancel(session, actor="ada")
 
     def _recover(self, session: ProcessingSession) -> None:
-        execute_continue(session, by="ada")
+        """Look at the options, think, and carry one out as it was shown."""
+        chance = self.world.random
+        checkpoint = self._choose_checkpoint(session) if chance.random() < CHECKPOINT_SHARE else None
+        self._show(session, chance.choice(list(RecoveryOption)), checkpoint)
+
+    def _show(
+        self, session: ProcessingSession, option: RecoveryOption, checkpoint: Checkpoint | None = None
+    ) -> None:
+        if checkpoint is not None:
+            option = RecoveryOption.CONTINUE
+        before = self._seen(session)
+        shown = next(o for o in prepare_recovery_options(session, checkpoint) if o.option == option)
+        if before == self._seen(session):
+            self.world.current.process.shown = Shown(shown, *before)
+        self._think()
+        if shown.available:
+            execute_recovery(session, option, True, by="ada", attempt=shown.attempt, checkpoint=checkpoint)
+
+    def _seen(self, session: ProcessingSession) -> tuple[set[int], int]:
+        """Give what an option is made of."""
+        live = {row.pk for row in self.simulation.checker.before.live_of(session.pk.hex)}
+        return live, self.simulation.albums[session.pk.hex].changes_count
+
+    def _choose_checkpoint(self, session: ProcessingSession) -> Checkpoint | None:
+        checkpoints = list(Checkpoint.objects.usable_first(session))
+        return self.world.random.choice(checkpoints) if checkpoints else None
+
+    def _undo(self, session: ProcessingSession) -> None:
+        """Undo the newest recovery, or a deeper one with all that stand on it."""
+        attempts = RecoveryAttempt.objects.filter(session=session, undone_at=None).order_by("-number")
+        numbers = list(attempts.values_list("number", flat=True))
+        if numbers:
+            rollback_recovery(session, self.world.random.choice(numbers[:3]), by="ada")
+
+    def _override(self, session: ProcessingSession) -> None:
+        self._say(session, self.world.random.choice(["approved", "rejected"]))
+
+    def _withdraw(self, session: ProcessingSession) -> None:
+        self._say(session, "")
+
+    def _say(self, session: ProcessingSession, verdict: str) -> None:
+        positions = [row.position for row in self.simulation.checker.before.live_of(session.pk.hex)]
+        chosen = self.world.random.sample(positions, min(len(positions), 2))
+        with audit.audited("override", actor="ada", session=session.pk):
+            if verdict:
+                override(session, chosen, verdict, by="ada")
+            else:
+                withdraw(session, chosen, by="ada")
+
+    def _checkpoint(self, session: ProcessingSession) -> None:
+        Checkpoint.objects.create_session_checkpoint(session, "manual", note="before lunch")
 
     def _help(self, session: ProcessingSession) -> None:
         """Bring a session that stands still on its way."""
         if session.hold == "paused":
-            session.resume()
+            acts.resume(session, actor="ada")
         elif session.status.value in ("interrupted", "failed"):
-            execute_continue(session, by="ada")
+            self._show(session, RecoveryOption.CONTINUE)

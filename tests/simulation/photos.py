@@ -91,33 +91,52 @@ class Album:
 
     def __init__(self, folder: Path, world: "World") -> None:
         self.folder, self.world = folder, world
+        self.names: list[str] = []
         self.known: dict[str, bytes] = {}
+        self.changes_count = 0
+        self.was_gone: set[int] = set()
+        self._changed_at: dict[int, float] = {}
         self._clock_ns = 10**18
         folder.mkdir(parents=True)
 
-    def write(self, name: str, data: bytes) -> None:
-        """Write a photo, or replace it by another content; the time always goes on."""
-        path = self.folder / name
+    def add(self, data: bytes) -> None:
+        """Add a photo behind the last."""
+        self.names.append(f"{len(self.names):02d}.jpg")
+        self.write(len(self.names) - 1, data)
+
+    def write(self, position: int, data: bytes) -> None:
+        """Give a photo this content; the time always goes on."""
+        path = self.folder / self.names[position]
         path.write_bytes(data)
         self._clock_ns += 1_000_000
         os.utime(path, ns=(self._clock_ns, self._clock_ns))
         self.known[hashlib.sha256(data).hexdigest()] = data
+        self._note(position)
 
-    def names(self) -> list[str]:
-        """List the photos, in order of position."""
-        return sorted(path.name for path in self.folder.iterdir())
+    def remove(self, position: int) -> None:
+        """Take a photo away."""
+        (self.folder / self.names[position]).unlink(missing_ok=True)
+        self.was_gone.add(position)
+        self._note(position)
 
-    def read(self, name: str) -> bytes:
-        """Give the present content."""
-        return (self.folder / name).read_bytes()
+    def _note(self, position: int) -> None:
+        self.changes_count += 1
+        self._changed_at[position] = self.world.now
 
-    def is_poison(self, name: str) -> bool:
-        """Whether this photo costs a worker its life."""
-        return self.read(name).split()[0].decode() in POISONS
+    def is_stale(self, position: int, row: Any, since: float | None) -> bool:
+        """Whether a result is not of the present file; with an instant: and was not then."""
+        if since is not None and self._changed_at[position] >= since:
+            return False
+        try:
+            found = (self.folder / self.names[position]).stat()
+        except FileNotFoundError:
+            return bool(row.sha256) or row.verdict != "unreadable"
+        was_there = bool(row.sha256) or row.verdict != "unreadable"
+        return not was_there or (found.st_size, found.st_mtime_ns) != (row.size_bytes, row.mtime_ns)
 
 
-def draw_album(folder: Path, world: "World", photos_count: int, poisons_count: int) -> Album:
-    """Fill a folder with photos of known verdicts, some of them twice, some poisonous."""
+def draw_album(folder: Path, world: "World", photos_count: int) -> Album:
+    """Fill a folder with photos of known verdicts, some of them twice."""
     album = Album(folder, world)
     chance = world.random
     contents: list[bytes] = []
@@ -125,8 +144,5 @@ def draw_album(folder: Path, world: "World", photos_count: int, poisons_count: i
         kind = chance.choices(["sharp", "blurred", "torn"], [6, 3, 1])[0]
         data = f"{kind} {number}".encode()
         contents.append(chance.choice(contents) if contents and chance.random() < 0.15 else data)
-    for place in chance.sample(range(photos_count), poisons_count):
-        contents[place] = f"{chance.choice(POISONS)} {place}".encode()
-    for number, data in enumerate(contents):
-        album.write(f"{number:02d}.jpg", data)
+        album.add(contents[-1])
     return album

@@ -117,6 +117,7 @@ class CheckpointRow(NamedTuple):
     sequence: int
     processed_count: int
     last_result: int | None
+    attempt: int
     voided_by: int | None
 
 
@@ -137,6 +138,7 @@ class AttemptRow(NamedTuple):
     session: str
     number: int
     option: str
+    checkpoint: str | None
     undone_at: Any
 
 
@@ -167,7 +169,7 @@ SESSION_FIELDS = {
     table: [place for place, name in enumerate(row._fields) if name in ("session", "serves")]
     for table, (row, _names) in TABLES.items()
 }
-IDS = {table: 0 for table in ("processing_processingsession", "recovery_checkpoint")}
+IDS = {"processing_processingsession": "pk", "recovery_checkpoint": "pk", "recovery_recoveryattempt": "checkpoint"}
 
 
 @dataclass
@@ -232,7 +234,7 @@ def read(table: str) -> dict[Any, Any]:
         rows = cursor.fetchall()
     made, places = TABLES[table][0]._make, [*SESSION_FIELDS[table]]
     if table in IDS:
-        places.append(IDS[table])
+        places.append(TABLES[table][0]._fields.index(IDS[table]))
     if connection.vendor == "postgresql":
         rows = [tuple(_plain(value, place in places) for place, value in enumerate(row)) for row in rows]
     return {row[0]: made(row) for row in sorted(rows, key=lambda row: row[0])}

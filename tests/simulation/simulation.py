@@ -8,14 +8,13 @@ from tests.simulation.actors import Parent, Reader
 from tests.simulation.chaos import Chaos
 from tests.simulation.checker import Checker
 from tests.simulation.person import Person
-from tests.simulation.photos import RULES, Album, draw_album
+from tests.simulation.photos import POISONS, RULES, Album, draw_album
 from tests.simulation.reading import Stored
 from tests.simulation.stage import Stage, staged
 from tests.simulation.world import Thread, Violation, World
 
-RAGE_S = 45.0
+RAGE_S = 30.0
 CALM_S_MAX = 400.0
-QUIET = {"processing_worker", "django_q_ormq"}
 
 
 class Simulation:
@@ -27,8 +26,8 @@ class Simulation:
         self.albums: dict[str, Album] = {}
         self.poisons: set[tuple[str, int]] = set()
         chance = self.world.random
-        self._add_session(photos_count=chance.randint(8, 14), batch_size=chance.randint(4, 6), poisons_count=chance.choice([0, 0, 1, 1, 2]))
-        self._add_session(photos_count=chance.randint(3, 6), batch_size=3, poisons_count=0)
+        self._add_session(photos_count=chance.randint(6, 10), batch_size=chance.randint(4, 6), poisons_count=chance.choice([0, 0, 1, 1, 2]))
+        self._add_session(photos_count=chance.randint(2, 4), batch_size=3, poisons_count=0)
         self.checker = Checker(self)
         self.chaos, self.person = Chaos(self), Person(self)
         self.world.after_step = self._after_step
@@ -45,7 +44,10 @@ class Simulation:
 
     def _add_session(self, *, photos_count: int, batch_size: int, poisons_count: int) -> None:
         folder = self.stage.place / f"photos-{len(self.albums)}"
-        album = draw_album(folder, self.world, photos_count, poisons_count)
+        album = draw_album(folder, self.world, photos_count)
+        poisons = self.world.random.sample(range(photos_count), poisons_count)
+        for position in poisons:
+            album.write(position, f"{self.world.random.choice(POISONS)} {position}".encode())
         session = ProcessingSession.start(
             name=folder.name,
             source=str(folder),
@@ -56,25 +58,26 @@ class Simulation:
             checkpoint_interval=2,
         )
         self.albums[session.pk.hex] = album
-        self.poisons |= {
-            (session.pk.hex, position) for position, name in enumerate(album.names()) if album.is_poison(name)
-        }
+        self.poisons |= {(session.pk.hex, position) for position in poisons}
 
     def was_poison(self, session: str, position: int) -> bool:
-        """Whether a photo has ever been poison."""
+        """Whether a photo is poison."""
         return (session, position) in self.poisons
 
     def change_photo(self) -> None:
-        """Give a photo that is no poison another content."""
-        session = self.world.random.choice(self.session_ids)
+        """Give a photo that is no poison another content, or take it away; once all names are listed."""
+        chance = self.world.random
+        session = chance.choice(self.session_ids)
         album = self.albums[session]
-        position = self.world.random.randrange(len(album.names()))
-        name = album.names()[position]
-        if (session, position) in self.poisons:
+        position = chance.randrange(len(album.names))
+        if (session, position) in self.poisons or self.checker.before.sessions[session].stage == "scanning":
             return
-        kind = self.world.random.choice(["sharp", "blurred", "torn"])
-        self.world.note(f"photo {position} of {session[:4]} is changed")
-        album.write(name, f"{kind} {position} at {self.world.now:.3f}".encode())
+        kind = chance.choices(["sharp", "blurred", "torn", "gone"], [4, 2, 1, 1])[0]
+        self.world.note(f"photo {position} of {session[:4]} becomes {kind}")
+        if kind == "gone":
+            album.remove(position)
+        else:
+            album.write(position, f"{kind} {position} at {self.world.now:.3f}".encode())
 
     def subject_of(self, thread: Thread, _before: Stored, _after: Stored) -> str | None:
         """Give the session that a step is for; None when it is for all."""
@@ -82,8 +85,11 @@ class Simulation:
 
     def _after_step(self, thread: Thread) -> None:
         if self.stage.written:
-            if not self.stage.written <= QUIET or "processing_worker" in self.stage.written:
-                self.checker.check(thread, self.stage.written)
+            before = self.checker.before.batches
+            self.checker.check(thread, self.stage.written)
+            for batch in self.checker.before.batches.values():
+                if batch.status == "leased" and before[batch.pk].status != "leased":
+                    self.chaos.wake_zombies(batch.pk)
             self.stage.written.clear()
 
     def run(self) -> None:
@@ -116,7 +122,7 @@ class Simulation:
     def _check_end(self) -> None:
         for session in self.checker.before.sessions.values():
             positions = {row.position for row in self.checker.before.live_of(session.pk)}
-            photos = set(range(len(self.albums[session.pk].names())))
+            photos = set(range(len(self.albums[session.pk].names)))
             if session.stage == "completed" and positions != photos:
                 raise Violation(self.world, f"completed with {positions} of {photos}")
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +21,9 @@ from django.db.models.functions import Now
 
 from processing import queue, recorder, runner, scan, tasks, worker
 from processing.recorder import FlightRecorder
+from processing.vitals import Vitals
+from recovery import detection
+from recovery.evidence import Machine
 from tests.simulation.photos import FakePipeline
 from tests.simulation.world import Killed, Thread, World
 
@@ -28,8 +32,8 @@ WRITE = re.compile(r'\s*(?:UPDATE|INSERT INTO|DELETE FROM) "(\w+)"')
 # Within which a process dies inside a transaction, or loses its connection there: how often, by statement.
 DEATH_INSIDE_SHARE = 0.0005
 SETTINGS = {
-    "HEARTBEAT_S": 2,
-    "CRASH_DETECTION_TIMEOUT_S": 8,
+    "HEARTBEAT_S": 3,
+    "CRASH_DETECTION_TIMEOUT_S": 9,
     "PHOTO_TIMEOUT_S": 6,
     "LANE_SLICE_S": 12,
     "CHECKPOINT_KEEP_COUNT": 3,
@@ -137,8 +141,9 @@ class Stage:
         """Stand for threading.Thread."""
         assert self.world.current is not None
         process = self.world.current.process
-        name = options.get("name", "thread")
-        return SimpleNamespace(start=lambda: self.world.spawn(process, name, lambda: target(*args)))
+        thread = SimpleNamespace(name=options.get("name", "thread"))
+        thread.start = lambda: self.world.spawn(process, thread.name, lambda: target(*args))
+        return thread
 
     def event(self) -> "SimulatedEvent":
         """Stand for threading.Event."""
@@ -227,10 +232,15 @@ def recorder_class(world: World) -> type[FlightRecorder]:
     class Recorder(FlightRecorder):
         def __init__(self) -> None:
             world.check_alive()
-            self._is_open = True
             super().__init__()
             if world.current is not None:
                 world.current.process.recorders.append(self)
+
+        def catch_faults(self) -> None:
+            """Leave the signals of this process alone."""
+
+        def end_when_late(self, limit_s: float) -> None:
+            """Leave it to the watchdog thread."""
 
         def note(self, **facts: Any) -> None:
             world.check_alive()
@@ -238,15 +248,13 @@ def recorder_class(world: World) -> type[FlightRecorder]:
 
         def close(self) -> None:
             world.check_alive()
-            if self._is_open:
-                self._is_open = False
-                super().close()
+            super().close()
 
         def drop(self) -> None:
-            """End as the kernel ends it."""
-            if self._is_open:
-                self._is_open = False
+            """End as the kernel ends it: unlocked, with its last words."""
+            if self._descriptor >= 0:
                 os.close(self._descriptor)
+                self._descriptor = -1
 
     return Recorder
 
@@ -276,12 +284,12 @@ def _replace_settings(patch: pytest.MonkeyPatch, place: Path) -> None:
 
 def _replace_time(patch: pytest.MonkeyPatch, stage: Stage) -> None:
     clock = SimpleNamespace(monotonic=stage.monotonic, sleep=stage.sleep)
-    for module in (worker, runner, scan, queue):
+    for module in (worker, runner, scan, queue, detection):
         patch.setattr(module, "time", clock)
     for vendor in ("sqlite", "postgresql"):
         patch.setattr(Now, f"as_{vendor}", lambda *args, **options: stage.now_sql(*args, **options))
     patch.setattr(worker, "WATCHDOG_TICK_S", 2.0)
-    patch.setattr(queue, "POLL_S", 1.0)
+    patch.setattr(queue, "POLL_S", 2.0)
 
 
 def _replace_processes(patch: pytest.MonkeyPatch, stage: Stage) -> None:
@@ -293,8 +301,12 @@ def _replace_processes(patch: pytest.MonkeyPatch, stage: Stage) -> None:
     patch.setattr(os, "_exit", world.die)
     patch.setattr(worker, "socket", SimpleNamespace(gethostname=stage.hostname))
     patch.setattr(worker, "threading", SimpleNamespace(Thread=stage.thread, Event=stage.event))
-    silent = SimpleNamespace(dump_traceback_later=lambda *_a, **_k: None, cancel_dump_traceback_later=lambda: None)
-    patch.setattr(worker, "faulthandler", silent)
+    patch.setattr(worker, "faulthandler", SimpleNamespace(cancel_dump_traceback_later=lambda: None))
+    patch.setattr(worker, "boot_id", stage.hostname)
+    patch.setattr(worker, "read_vitals", Vitals)
+    patch.setattr(worker, "rss_bytes", lambda: 0)
+    machine = Machine(stage.hostname, stage.hostname, lambda _path: Vitals(), lambda _since: None)
+    patch.setattr(detection, "record_crash", partial(detection.record_crash, machine=machine))
     patch.setattr(worker, "FlightRecorder", recorder_class(world))
     patch.setattr(recorder, "folder", stage.folder)
     patch.setattr(tasks, "_presence", None)

@@ -38,6 +38,9 @@ class Process:
     pipeline: Any = None
     # The session that its main thread works for; None when for none, or for all.
     subject: str | None = None
+    started: float = 0.0
+    # What a person was shown before the act.
+    shown: Any = None
     recorders: list[Any] = field(default_factory=list)
     exit_code: int | None = None
     is_dead: bool = False
@@ -54,6 +57,7 @@ class Thread:
     def __init__(self, process: Process, name: str, act: Callable[[], object], hub: greenlet) -> None:
         self.process, self.name, self.act = process, name, act
         self.is_over = False
+        self.ticket = 0
         self.greenlet = greenlet(self._run, hub)
 
     def _run(self) -> object:
@@ -94,7 +98,7 @@ class World:
     ) -> Process:
         """Start a process with one thread."""
         self._pids += 1
-        process = Process(f"{name}-{self._pids - 1000}", host, self._pids, parent)
+        process = Process(f"{name}-{self._pids - 1000}", host, self._pids, parent, started=self.now)
         self.processes.append(process)
         if parent is not None:
             parent.children.append(process)
@@ -155,6 +159,14 @@ class World:
         self.note(f"{process.name} freezes for {duration_s:.1f} s")
         process.frozen_until = self.now + duration_s
 
+    def thaw(self, process: Process, delay_s: float) -> None:
+        """Let a frozen process go on soon; its threads find their place in the queue."""
+        self.note(f"{process.name} thaws in {delay_s:.1f} s")
+        process.frozen_until = self.now + delay_s
+        for thread in process.threads:
+            if not thread.is_over:
+                self._schedule(thread, process.frozen_until + self.random.random())
+
     # --- steps ---
 
     def check_alive(self) -> None:
@@ -173,6 +185,7 @@ class World:
 
     def _schedule(self, thread: Thread, when: float) -> None:
         self._ticket += 1
+        thread.ticket = self._ticket
         heapq.heappush(self._queue, (when, self._ticket, thread))
 
     def run(self, is_over: Callable[[], bool], until: float) -> bool:
@@ -184,8 +197,8 @@ class World:
         return True
 
     def _step(self) -> None:
-        when, _ticket, thread = heapq.heappop(self._queue)
-        if thread.is_over or thread.process.is_dead:
+        when, ticket, thread = heapq.heappop(self._queue)
+        if thread.is_over or thread.process.is_dead or thread.ticket != ticket:
             return
         if thread.process.frozen_until > when:
             self._schedule(thread, thread.process.frozen_until + self.random.random())
@@ -198,6 +211,10 @@ class World:
         self.before_step(thread)
         try:
             thread.greenlet.switch()
+        except Violation:
+            raise
+        except Exception as error:
+            raise Violation(self, f"{thread} ended with {type(error).__name__}: {error}") from error
         finally:
             self.current = None
         self._let_go()
