@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from django.db.models.functions import Now
 
 from processing.models import ProcessingSession, StepRefused
-from processing.sources import SourceGone
 from recovery.audit import ActRefused
 from recovery.confidence import SAFE_MIN, fruitless_count
 from recovery.models import RecoveryAttempt
@@ -48,7 +47,7 @@ def _recover_each(sessions: Iterable[ProcessingSession], policy: str, by: str) -
             continue
         try:
             yield session, execute_recovery(session, option.option, by=by, attempt=option.attempt)
-        except (StepRefused, ActRefused, SourceGone) as error:
+        except (StepRefused, ActRefused) as error:
             logger.warning("session not recovered", extra={"session": str(session.pk), "error": str(error)})
 
 

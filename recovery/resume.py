@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from processing import digests
 from processing.models import Batch, ImageResult, ProcessingSession
 from processing.models.session import Register, StepRefused
+from processing.sources import SourceGone
 from processing.states import BatchKind, Stage
 from processing.superseding import Change, clear_comparison, fence, recount, redecide_if_overruled, supersede
 from recovery import audit, integrity
@@ -21,7 +22,7 @@ from recovery.seal import problem_of
 BATCHES_PER_READ = 500
 
 
-class ConfirmationRequired(Exception):
+class ConfirmationRequired(audit.ActRefused):
     """A person has to say yes first."""
 
 
@@ -76,21 +77,34 @@ def execute_recovery(  # noqa: PLR0913 -- what was shown, to whom, and who will 
     """Carry a way back out; `attempt` is the state that was shown, else the one that `session` was read in.
 
     `register` adds the row of a parent that will serve it, in the same transaction. Raises ConfirmationRequired,
-    StepRefused (the state does not allow it, or has moved since), NotSafe, SourceGone; then nothing has changed.
+    StepRefused (the state does not allow it or has moved since, or the source is gone), NotSafe; then nothing has
+    changed but the audit log, which keeps the refusal.
     """
     option = RecoveryOption(recovery_option)
-    if option == RecoveryOption.FRESH_START and not user_confirmed:
-        raise ConfirmationRequired("A fresh start puts every verdict aside. Confirm it explicitly.")
+    look, closed = _look(session, option, checkpoint)
     shown = session.attempt if attempt is None else attempt
-    why = refusal(session, option, 0, checkpoint)
-    request = Request(option, by, shown, checkpoint, register, why)
+    request = Request(option, by, shown, checkpoint, register, closed)
     details = {"option": option.value, "checkpoint": None if checkpoint is None else str(checkpoint.pk)}
-    look = SourceLook() if why else look_at_source(session)
     selection = select(session, option, look, checkpoint)
     with audit.audited("recover", actor=by, session=session.pk, details=details):
+        if option == RecoveryOption.FRESH_START and not user_confirmed:
+            raise ConfirmationRequired("A fresh start puts every verdict aside. Confirm it explicitly.")
         recovered = _carry_out(request, selection)
     session.refresh_from_db()
     return recovered
+
+
+def _look(
+    session: ProcessingSession, option: RecoveryOption, checkpoint: Checkpoint | None
+) -> tuple[SourceLook, str]:
+    """Look at the files, unless the way is closed anyway; give what was seen, or why it is closed."""
+    closed = refusal(session, option, 0, checkpoint)
+    if closed:
+        return SourceLook(), closed
+    try:
+        return look_at_source(session), ""
+    except SourceGone as error:
+        return SourceLook(), str(error)
 
 
 def _carry_out(request: Request, selection: Selection) -> Recovered:

@@ -7,7 +7,6 @@ from django.db import DatabaseError, InterfaceError
 
 from processing.models import SessionNotFound, StepRefused
 from processing.overriding import NoVerdictYet
-from processing.sources import SourceGone
 from processing.states import Status
 from recovery.audit import ActRefused
 from recovery.resume import ConfirmationRequired, NotSafe
@@ -119,9 +118,7 @@ EXPECTED = (
     SessionNotFound,
     NoVerdictYet,
     StepRefused,
-    SourceGone,
     ActRefused,
-    ConfirmationRequired,
     DatabaseError,
     InterfaceError,
     CommandError,
@@ -139,7 +136,7 @@ def failure_of(error: Exception) -> CommandFailed:
     if isinstance(error, StepRefused):
         hint = HINTS.get(error.status, "").format(session=error.session.pk)
         return Refused(str(error), hint=hint, session=error.session.pk)
-    if isinstance(error, ActRefused | SourceGone | ConfirmationRequired):
+    if isinstance(error, ActRefused):
         return _recovery_failure(error)
     if isinstance(error, DatabaseError | InterfaceError):
         return DatabaseUnreachable(f"The database did not answer: {first_line(error)}", hint=DATABASE_HINT)

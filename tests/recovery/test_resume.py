@@ -205,6 +205,17 @@ def test_fresh_start_asks_for_a_confirmation(session: ProcessingSession) -> None
         execute_recovery(session, "fresh_start")
 
     assert (len(live_positions(session)), RecoveryAttempt.objects.count()) == (10, 0)
+    assert AuditEntry.objects.get().outcome.startswith("refused: A fresh start")
+
+
+def test_recovery_is_refused_and_recorded_when_the_source_is_gone(session: ProcessingSession) -> None:
+    Path(session.source).rename(Path(session.source).with_name("elsewhere"))
+
+    with pytest.raises(StepRefused, match=session.source):
+        execute_recovery(session, "fresh_start", user_confirmed=True)
+
+    assert (len(live_positions(session)), RecoveryAttempt.objects.count()) == (10, 0)
+    assert AuditEntry.objects.get().outcome.startswith("refused: ")
 
 
 @pytest.mark.parametrize("kind", ["worker in a lane", "parent of its own"])
