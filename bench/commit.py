@@ -31,6 +31,7 @@ PIXELS_MP = (12.0, 24.5)
 DRAWN_MP = [12.0, 16.0, 20.0, 24.0]
 GROWTH_BAR = 1.3
 SHARE_BAR = 0.01
+SEAL_AIM = 0.003
 ROUNDS = 5
 COMMITS_PER_BATCH = 5
 CHUNK_PHOTOS = 10
@@ -146,6 +147,15 @@ def show_share(vendor: str, ledger: "Ledger", meter: PhotoMeter) -> None:
         end=" ",
     )
     print(f"{wall:.2%} of wall time ({wall_ms:.0f} ms/photo) if it did not overlap")
+    sealed = (
+        fmean(ledger.cpu_ms) - fmean(ledger.bare_cpu_ms),
+        fmean(ledger.wall_ms) - fmean(ledger.bare_wall_ms),
+    )
+    shares = sealed[0] / (CHUNK_PHOTOS * cpu_ms), sealed[1] / (CHUNK_PHOTOS * wall_ms)
+    print(
+        f"{vendor:10} checkpoints alone: {sealed[0]:.2f} ms CPU and {sealed[1]:.2f} ms wall per commit more than "
+        f"without, {shares[0]:.2%} and {shares[1]:.2%} of processing (aim {SEAL_AIM:.1%}: {verdict(shares[0] < SEAL_AIM)})"
+    )
     *inside, ending = ledger.count_queries()
     print(
         f"{vendor:10} statements: {max(inside)} inside a batch, {ending} at its end, BEGIN and COMMIT apart",

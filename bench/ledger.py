@@ -7,13 +7,14 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from processing.analysis.verdict import ADOBE_STOCK
 from processing.models import Batch, ImageResult, ProcessingSession, Worker
+from processing.models.commit import Seal
 from processing.states import BatchKind, BatchStatus
 from recovery import checkpoints
-from recovery.models import Checkpoint, CheckpointType
-from tests.bulk import multiply, random_id
+from tests.bulk import multiply
 from tests.databases import point_django_at
-from tests.factories import make_batch, make_manifest, make_result, make_session, make_worker
+from tests.factories import make_batch, make_manifest, make_result, make_session, make_worker, no_seal
 
 BATCH_PHOTOS = 50
 CHUNK_PHOTOS = 10
@@ -36,6 +37,8 @@ class Ledger:
     rows_count: int
     wall_ms: list[float] = field(default_factory=list)
     cpu_ms: list[float] = field(default_factory=list)
+    bare_wall_ms: list[float] = field(default_factory=list)
+    bare_cpu_ms: list[float] = field(default_factory=list)
 
     def fill(self) -> None:
         """Make all tables, and a running session whose finished batches hold the rows."""
@@ -45,6 +48,7 @@ class Ledger:
             total=TOTAL,
             batch_size=BATCH_PHOTOS,
             checkpoint_interval=CHUNK_PHOTOS,
+            preset=ADOBE_STOCK,
             processed=self.rows_count,
             approved=self.rows_count,
         )
@@ -56,16 +60,17 @@ class Ledger:
                 cursor.execute(statement)
 
     def commit_batches(self, batches_count: int) -> None:
-        """Commit whole batches, ten photos at a time; the first batch only warms the connection."""
+        """Commit whole batches, ten photos at a time, each second one without checkpoints; the first only warms up."""
         point_django_at(self.url)
         session, worker = ProcessingSession.objects.get(), Worker.objects.get()
-        for position in range(batches_count + 1):
+        for position in range(2 * batches_count + 1):
             batch = _lease_batch(session, worker)
+            is_bare = position % 2 == 1
             for _ in range(BATCH_PHOTOS // CHUNK_PHOTOS):
-                wall_ms, cpu_ms = _time_commit(batch)
+                wall_ms, cpu_ms = _time_commit(batch, no_seal if is_bare else checkpoints.take)
                 if position:
-                    self.wall_ms.append(wall_ms)
-                    self.cpu_ms.append(cpu_ms)
+                    (self.bare_wall_ms if is_bare else self.wall_ms).append(wall_ms)
+                    (self.bare_cpu_ms if is_bare else self.cpu_ms).append(cpu_ms)
 
     def count_queries(self) -> list[int]:
         """Count the statements of each commit of a batch, BEGIN and COMMIT left out; the last one ends it."""
@@ -103,16 +108,16 @@ def _next_results(batch: Batch) -> list[ImageResult]:
     ]
 
 
-def _time_commit(batch: Batch) -> tuple[float, float]:
-    """Commit ten results with their checkpoint; gives wall and client CPU milliseconds."""
+def _time_commit(batch: Batch, seal: Seal) -> tuple[float, float]:
+    """Commit ten results, with their checkpoint or without; gives wall and client CPU milliseconds."""
     results = _next_results(batch)
     wall_s, cpu_s = time.monotonic(), time.thread_time()
-    batch.commit(results, checkpoints.take)
+    batch.commit(results, seal)
     return 1000 * (time.monotonic() - wall_s), 1000 * (time.thread_time() - cpu_s)
 
 
 def _insert_finished(session: ProcessingSession, rows_count: int) -> None:
-    """Insert finished batches, their rows and their checkpoints, until there are enough."""
+    """Insert finished batches and their rows, until there are enough; of their checkpoints none would be left."""
     batch = Batch(
         session=session,
         kind=BatchKind.PHOTOS,
@@ -129,11 +134,3 @@ def _insert_finished(session: ProcessingSession, rows_count: int) -> None:
     stored = Batch.objects.get(session=session, number=FINISHED_FROM)
     result = make_result(batch=stored, position=0, measures=MEASURES, fingerprint=FINGERPRINT)
     multiply(result, count=rows_count, position=first, batch=f"{stored.pk} + n / {BATCH_PHOTOS}")
-    checkpoint = Checkpoint(
-        session=session,
-        checkpoint_type=CheckpointType.BATCH,
-        sequence=BATCH_PHOTOS // CHUNK_PHOTOS,
-        processed_count=0,
-        session_state=b"-",
-    )
-    multiply(checkpoint, count=rows_count // BATCH_PHOTOS, id=random_id())

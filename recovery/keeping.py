@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, models, transaction
-from django.db.models import Count, F, Subquery
+from django.db.models import F
 from django.db.models.functions import Now
 
 from processing.models import ImageResult, ProcessingSession, StepRefused
@@ -16,6 +16,7 @@ from processing.states import Hold
 from recovery import contents, seal
 from recovery.kinds import SEALING, CheckpointType
 from recovery.ledger import Ledger
+from recovery.pruning import prune_images
 
 if TYPE_CHECKING:
     from recovery.models import Checkpoint
@@ -107,14 +108,7 @@ class CheckpointManager(models.Manager["Checkpoint"]):
         somebody else has one of them locked, all are left to the next time: a batch's chain may lose its beginning
         only, never a link in the middle. test: test_prune_leaves_all_to_the_next_time_when_one_is_locked.
         """
-        images = self.filter(session_id=session_id, checkpoint_type=CheckpointType.IMAGE, pinned=False)
-        counted = images.order_by().values("session_id").annotate(n=Count("pk")).values("n")
-        newest = images.annotate(n=Subquery(counted)).order_by("-last_result", "-pk")
-        rows = list(newest.select_for_update(skip_locked=True, of=("self",)).values_list("pk", "n"))
-        old = [pk for pk, _ in rows[settings.CHECKPOINT_KEEP_COUNT :]]
-        if not old or len(rows) != rows[0][1]:
-            return 0
-        return self.filter(pk__in=old).delete()[0]
+        return prune_images(session_id, settings.CHECKPOINT_KEEP_COUNT)
 
     def pin(self, checkpoint: "Checkpoint", *, keeps: bool) -> None:
         """Keep a checkpoint for ever, or no longer. Raises CheckpointGone when it was pruned meanwhile."""

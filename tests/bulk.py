@@ -15,7 +15,8 @@ USED = {
     ),
 }
 SCANNED = {
-    "sqlite": re.compile(r"SCAN (\w+)(?! USING)(?:\n|$)"),
+    # A table's name has its app's before an underscore; what a query names itself has none.
+    "sqlite": re.compile(r"SCAN (\w+_\w+)(?! USING)(?:\n|$)"),
     "postgresql": re.compile(r"Seq Scan on (\w+)"),
 }
 
@@ -86,7 +87,7 @@ def _explainer(plans: list[str]) -> Callable[..., Any]:
         many: bool,  # noqa: FBT001 -- as Django calls it
         context: dict[str, Any],
     ) -> Any:
-        if sql.lstrip("(").startswith(("SELECT", "UPDATE", "DELETE")):
+        if sql.lstrip("(\n").startswith(("SELECT", "UPDATE", "DELETE", "WITH")):
             execute(explain + sql, params, many, context)
             plans.extend(str(row[-1]) for row in context["cursor"].fetchall())
         return execute(sql, params, many, context)
