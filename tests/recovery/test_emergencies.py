@@ -100,3 +100,20 @@ def test_session_does_not_fail_half_when_the_alarm_breaks() -> None:
 
     session.refresh_from_db()
     assert (session.status, session.last_error) == (Status.RUNNING, "")
+
+
+def test_workers_checkpoints_tell_what_the_worker_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = scanned_session(write_photos(tmp_path / "source", 4), batch_size=4, checkpoint_interval=2)
+    with worker_slice() as work:
+        monkeypatch.setattr(tasks, "_presence", work.presence)
+        work.presence.recorder.note_error(OSError(5, "Input/output error"))
+        work.presence.beat()
+
+        tasks.run_lane(str(session.pk), 0)
+
+    state = seal.open_state(Checkpoint.objects.get(session=session, checkpoint_type="image"))
+    assert (state["errors_count"], state["last_error"]) == (1, "[Errno 5] Input/output error")
+    assert state["memory_bytes"] == work.presence.telemetry["rss_bytes"] > 0
+    assert (state["rate_per_s"] > 0, 0 <= state["device_utilization"] <= 1) == (True, True)
