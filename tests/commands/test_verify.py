@@ -1,5 +1,6 @@
 """`verify`: one line per problem, then the verdict, and exit code 6 where it is not safe to go on."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,16 @@ def test_verify_all_ends_with_6_when_one_session_is_not_safe(tmp_path: Path, dat
         True,
     ]
     assert ['"unsafe"' in line for line in lines] == [True, False]
+
+
+def test_verify_shows_on_a_terminal_how_far_it_is(tmp_path: Path, database_url: str) -> None:
+    make_session(tmp_path / "photos")
+
+    ended = run_process("verify", "latest", "--skip-checks", DATABASE_URL=database_url, FORCE_COLOR="1")
+
+    plain = re.sub("\x1b\\[[0-9;?]*[A-Za-z]", "", ended.stderr)
+    shown = dict(re.findall(r"(results|files)\W.*?(\d+/\d+)", plain))
+    assert (ended.returncode, shown) == (0, {"results": "12/12", "files": "12/12"})
 
 
 @pytest.mark.parametrize("arguments", [(), ("latest", "--all")])

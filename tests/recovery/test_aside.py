@@ -9,7 +9,7 @@ from processing.models import ImageResult, ProcessingSession
 from recovery.integrity import Tally, verify
 from recovery.models import Checkpoint, RecoveryAttempt
 from recovery.undo import rollback_recovery
-from tests.recovery.sound import sound_session, write_files
+from tests.recovery.sound import copy_of, sound_session, write_files
 from tests.recovery.stacks import recover, work_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -75,6 +75,15 @@ def test_row_put_aside_is_found_when_it_is_moved(recovered: ProcessingSession, c
     ImageResult.objects.filter(pk=row.pk).update(**{column: value})
 
     assert "put_aside" in codes_of(recovered)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_row_that_no_recovery_can_have_put_aside_is_found(recovered: ProcessingSession, number: int) -> None:
+    row = ImageResult.objects.live().filter(session=recovered, attempt=1)[0]
+
+    copy_of(row, superseded_by=number)
+
+    assert codes_of(recovered) == ["put_aside"]
 
 
 def test_note_of_a_recovery_is_found_when_it_is_changed(recovered: ProcessingSession) -> None:

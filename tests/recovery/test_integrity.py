@@ -1,10 +1,13 @@
 """`verify` finds what is not as it was written, looks again before it says so, and repairs what can be derived."""
 
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import F
 
 from processing.models import Batch, ImageResult, Override, ProcessingSession
@@ -14,7 +17,6 @@ from recovery.integrity import Tally, verify
 from recovery.models import AuditEntry, RecoveryAttempt
 from recovery.resume import NotSafe, execute_recovery
 from tests.factories import make_session
-from tests.racing import overlap
 from tests.recovery.sound import (
     batches_of,
     commit,
@@ -264,10 +266,27 @@ def test_repair_signs_nothing_when_a_result_was_changed_meanwhile(source: bytes)
     assert AuditEntry.objects.get().outcome.startswith("refused: Nothing was repaired")
 
 
-def test_commit_meanwhile_is_no_finding(source: bytes) -> None:
+@pytest.mark.parametrize("read", ["processing_imageresult", "SUM("])
+def test_commit_between_two_reads_is_no_finding(source: bytes, read: str) -> None:
     session = sound_session(source_path=source)
     batch = batches_of(session)[-1]
+    committed = []
 
-    found = overlap(lambda: commit(batch, 2), lambda: codes_of(session))
+    def commit_before(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if read in sql and not committed:
+            committed.append(batch.pk)
+            in_another_thread(lambda: commit(batch, 2))
+        return execute(sql, *rest)
 
-    assert found == []
+    with connection.execute_wrapper(commit_before):
+        found = codes_of(session)
+
+    assert (found, committed) == ([], [batch.pk])
+    assert codes_of(session) == []
+
+
+def in_another_thread(act: Callable[[], object]) -> None:
+    """Do something on a connection of its own."""
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(act).result()
+        threads.submit(lambda: connection.close()).result()  # Its own thread's connection.
