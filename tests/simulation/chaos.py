@@ -68,8 +68,12 @@ class Chaos:
         return self.world.random.choice(living) if living else None
 
     def _kill(self, process: Process | None) -> None:
-        if process is not None and self._may_die(process):
+        if process is not None and not self._has_zombie(process) and self._may_die(process):
             self.world.kill(process, -9)
+
+    def _has_zombie(self, process: Process) -> bool:
+        """Spare who waits for its burial: a zombie is of use only when it wakes up."""
+        return any(one in self.zombies for one in (process, *process.children))
 
     def _may_die(self, process: Process) -> bool:
         """Spare who has a photo alone in flight that two such kills have hit: the third would rightly count."""
@@ -122,7 +126,7 @@ class Chaos:
     def _freeze_in_flight(self) -> None:
         """Let a worker stand still at a photo until it is buried and another one has its batch."""
         worker = self._in_flight()
-        if worker is not None:
+        if worker is not None and worker not in self.zombies:
             self.world.freeze(worker, ZOMBIE_S)
             self.zombies.append(worker)
 

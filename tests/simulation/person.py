@@ -31,6 +31,7 @@ ACTS = {
     "cancel": 0.2,
 }
 CHECKPOINT_SHARE = 0.4
+SHOWN_SHARE = 0.25
 REFUSALS = (*audit.REFUSALS, NoVerdictYet)
 
 
@@ -100,13 +101,15 @@ class Person:
         """Look at the options, think, and carry one out as it was shown."""
         chance = self.world.random
         checkpoint = self._choose_checkpoint(session) if chance.random() < CHECKPOINT_SHARE else None
-        self._show(session, chance.choice(list(RecoveryOption)), checkpoint)
+        option = chance.choice(list(RecoveryOption)) if checkpoint is None else RecoveryOption.CONTINUE
+        if chance.random() < SHOWN_SHARE:
+            self._show(session, option, checkpoint)
+        else:
+            execute_recovery(session, option, True, by="ada", checkpoint=checkpoint)
 
     def _show(
         self, session: ProcessingSession, option: RecoveryOption, checkpoint: Checkpoint | None = None
     ) -> None:
-        if checkpoint is not None:
-            option = RecoveryOption.CONTINUE
         before = self._seen(session)
         shown = next(o for o in prepare_recovery_options(session, checkpoint) if o.option == option)
         if before == self._seen(session):
@@ -154,4 +157,4 @@ class Person:
         if session.hold == "paused":
             acts.resume(session, actor="ada")
         elif session.status.value in ("interrupted", "failed"):
-            self._show(session, RecoveryOption.CONTINUE)
+            execute_recovery(session, RecoveryOption.CONTINUE, by="ada")

@@ -13,7 +13,7 @@ from tests.simulation.reading import Stored
 from tests.simulation.stage import Stage, staged
 from tests.simulation.world import Thread, Violation, World
 
-RAGE_S = 30.0
+RAGE_S = 22.0
 CALM_S_MAX = 400.0
 
 
@@ -26,8 +26,8 @@ class Simulation:
         self.albums: dict[str, Album] = {}
         self.poisons: set[tuple[str, int]] = set()
         chance = self.world.random
-        self._add_session(photos_count=chance.randint(6, 10), batch_size=chance.randint(4, 6), poisons_count=chance.choice([0, 0, 1, 1, 2]))
-        self._add_session(photos_count=chance.randint(2, 4), batch_size=3, poisons_count=0)
+        self._add_session(photos_count=chance.randint(5, 8), batch_size=chance.randint(3, 4), poisons_count=chance.choice([0, 0, 1, 1, 2]))
+        self._add_session(photos_count=chance.randint(2, 3), batch_size=2, poisons_count=0)
         self.checker = Checker(self)
         self.chaos, self.person = Chaos(self), Person(self)
         self.world.after_step = self._after_step
@@ -111,7 +111,8 @@ class Simulation:
         self.chaos.is_raging = self.person.is_playing = self.stage.faults = False
         for process in self.world.living():
             process.lost_answers.clear()
-            process.frozen_until = min(process.frozen_until, self.world.now)
+            if process.frozen_until > self.world.now:
+                self.world.thaw(process, 0.0)
 
     def _is_over(self) -> bool:
         return not self._open_sessions()

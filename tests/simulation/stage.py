@@ -32,8 +32,8 @@ WRITE = re.compile(r'\s*(?:UPDATE|INSERT INTO|DELETE FROM) "(\w+)"')
 # Within which a process dies inside a transaction, or loses its connection there: how often, by statement.
 DEATH_INSIDE_SHARE = 0.0005
 SETTINGS = {
-    "HEARTBEAT_S": 3,
-    "CRASH_DETECTION_TIMEOUT_S": 9,
+    "HEARTBEAT_S": 2,
+    "CRASH_DETECTION_TIMEOUT_S": 4,
     "PHOTO_TIMEOUT_S": 6,
     "LANE_SLICE_S": 12,
     "CHECKPOINT_KEEP_COUNT": 3,
