@@ -2,6 +2,7 @@
 
 import errno
 import faulthandler
+import fcntl
 import os
 import signal
 import subprocess
@@ -213,6 +214,26 @@ def test_stray_recorder_is_removed_when_its_process_has_ended_and_is_not_to_be_b
 
     left = {path.stem for path in recorder.folder().iterdir()}
     assert left == {dead, living.token}
+
+
+def test_recorder_is_made_anew_when_it_was_taken_for_a_stray_before_it_was_locked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    removed: list[str] = []
+    lock = fcntl.flock
+
+    def remove_then_lock(descriptor: int, how: int) -> None:
+        if not removed:
+            removed.extend(path.stem for path in recorder.folder().iterdir())
+            recorder.remove(removed[0])
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", remove_then_lock)
+
+    one = FlightRecorder()
+
+    assert [path.stem for path in recorder.folder().iterdir()] == [one.token]
+    assert removed not in ([], [one.token])
 
 
 def hold_and_end(var: Path) -> str:

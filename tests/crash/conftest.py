@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.crash.points.forks import Forks, forking
 from tests.crash.proof import fingerprint_folder
 from tests.crash.studio import Studio
 from tests.photos import write_photo
@@ -53,3 +54,10 @@ def studio(
     yield studio
     studio.kill_everything()
     assert fingerprint_folder(photos) == before
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """The process that forks the others."""
+    with forking(tmp_path_factory.mktemp("forks")) as made:
+        yield made

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, connections
 
 from tests.crash.conftest import draw_folder
-from tests.crash.points.forks import forking
+from tests.crash.points.forks import Forks
 from tests.crash.points.places import Place, places_on
 from tests.crash.points.points import SWEPT, Act, Sweep
 from tests.crash.points.report import Report
@@ -30,15 +30,8 @@ def few_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
-    """The process that forks the others."""
-    with forking(tmp_path_factory.mktemp("forks")) as made:
-        yield made
-
-
-@pytest.fixture(scope="session")
 def scenes(
-    tmp_path_factory: pytest.TempPathFactory, database: object, forks: object, few_photos: Path
+    tmp_path_factory: pytest.TempPathFactory, database: object, forks: Forks, few_photos: Path
 ) -> Scenes:
     """The prepared places on this test's database."""
     folder = tmp_path_factory.mktemp("places")

@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from processing import recorder
 from processing.models import Batch, Worker
-from processing.recorder import Flight
+from processing.recorder import Flight, FlightRecorder
 from processing.states import Status
 from processing.worker import DEATH_GRACE_S, Watch
 from recovery.detection import bury, crash_of, last_crash_of, last_crashes_of, look
@@ -66,6 +66,18 @@ def test_look_buries_nobody_twice() -> None:
     look(watch=Watch())
 
     assert Crash.objects.count() == 1
+
+
+def test_look_removes_a_recorder_whose_process_was_killed_before_it_had_a_row() -> None:
+    stray = make_dead()
+    Worker.objects.filter(pk=stray.pk).delete()
+    living = FlightRecorder()
+
+    look(watch=Watch())
+
+    left = [path.stem for path in recorder.folder().iterdir()]
+    living.close()
+    assert left == [living.token]
 
 
 def test_look_takes_a_dead_workers_batch_over_without_a_latch_while_its_parent_lives() -> None:

@@ -31,8 +31,10 @@ ENDS = (Status.COMPLETED, Status.CANCELLED)
 
 
 def newest() -> ProcessingSession:
-    """Give the place's session."""
-    return ProcessingSession.objects.newest_first().get()
+    """Give the place's newest session."""
+    session = ProcessingSession.objects.newest_first().first()
+    assert session is not None, "There is no session."
+    return session
 
 
 def begin(source: str) -> None:

@@ -67,10 +67,11 @@ def _miscounted(session: ProcessingSession) -> Iterator[str]:
 
 def _unsound(session: ProcessingSession) -> Iterator[str]:
     yield from (finding.text for finding in integrity.verify(session))
-    yield from _audit_problems()
+    yield from audit_problems()
 
 
-def _audit_problems() -> Iterator[str]:
+def audit_problems() -> Iterator[str]:
+    """Give what is wrong with the audit log."""
     yield from (problem.text for problem in Reading().problems())
 
 
@@ -90,4 +91,4 @@ def rows_left() -> list[str]:
     """Give what a deleted session has left behind."""
     models = (ProcessingSession, Batch, ImageResult, Override, Checkpoint, Crash, RecoveryAttempt)
     left = [f"{model.__name__} rows are left." for model in models if model.objects.exists()]
-    return [*left, *_audit_problems()]
+    return [*left, *audit_problems()]
