@@ -119,11 +119,9 @@ def _keep_going(batch: Batch, work: Slice) -> Callable[[], bool]:
 
 
 def _fail(batch: Batch, error: str, alarm: Alarm | None) -> None:
-    logger.error("session failed", extra={"session": str(batch.session_id), "error": error})
-    try:
-        batch.fail(error, alarm)
-    except StepRefused:
-        batch.release()
+    has_failed = batch.fail(error, alarm)
+    message = "session failed" if has_failed else "error dropped, the session is held"
+    logger.error(message, extra={"session": str(batch.session_id), "error": error})
 
 
 class PhotoRun:
@@ -265,7 +263,8 @@ class PhotoRun:
                 self.work.presence.recorder.note_error(error)
                 if attempt + 1 == SOURCE_TRIES_MAX or not self.work.may_go_on():
                     raise SourceGone(_cannot_be_read(photo, error)) from error
-                time.sleep(min(0.2 * 2**attempt, WAIT_S_MAX))
+                with self.work.presence.off_the_clock():
+                    time.sleep(min(0.2 * 2**attempt, WAIT_S_MAX))
             else:
                 if attempt:
                     self.work.presence.recorder.note_overcome()

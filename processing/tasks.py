@@ -13,7 +13,7 @@ from django.db import connection
 
 from processing import queue, runner
 from processing.analysis.pipeline import Pipeline
-from processing.models import Batch, ProcessingSession, StepRefused, Worker
+from processing.models import Batch, LeaseLost, ProcessingSession, Worker
 from processing.runner import Slice
 from processing.sweep import offer_lanes
 from processing.worker import DATABASE_ERRORS, Presence, Watch, patiently
@@ -111,7 +111,7 @@ def run_lane(session_id: str, lane: int) -> None:
     except Exception as error:
         logger.exception("lane failed", extra={"session": session_id, "lane": lane})
         _presence.recorder.note_error(error)
-        _fail_held(_presence, error)
+        _fail_when_possible(_presence, error)
 
 
 def _leave_when_possible(presence: Presence) -> None:
@@ -132,13 +132,21 @@ def _offer_next(session_id: UUID) -> None:
         offer_lanes(_presence.row.parent, _queue_name, session)
 
 
+def _fail_when_possible(presence: Presence, error: Exception) -> None:
+    """Wait for the database, which may be gone in the same moment, then stop what the lane worked at.
+
+    test: test_session_fails_once_the_database_answers_again_when_a_lane_met_an_unexpected_error.
+    """
+    patiently(partial(_fail_held, presence, error), lambda: presence.wants_to_stop)
+
+
 def _fail_held(presence: Presence, error: Exception) -> None:
     """Stop the sessions whose batches this worker holds: an unexpected error would only come again."""
     for batch in Batch.objects.leased().filter(worker=presence.row).order_by("pk"):
         try:
             batch.fail(f"{type(error).__name__}: {error}", checkpoints.sound_alarm)
-        except StepRefused:
-            batch.release()
+        except LeaseLost:
+            logger.warning("lease lost, error dropped", extra={"batch": batch.pk})
     presence.recorder.note_overcome()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, InternalError, OperationalError, connection
 
 from processing import keys, recorder
 from processing.models import Batch, ProcessingSession, Worker
@@ -22,7 +22,9 @@ from processing.vitals import read_vitals
 
 logger = logging.getLogger(__name__)
 
-DATABASE_ERRORS = (OperationalError, InterfaceError)
+# The third is how PostgreSQL refuses a write while it is read-only.
+# test: test_run_waits_and_goes_on_by_itself_when_the_database_is_read_only.
+DATABASE_ERRORS = (OperationalError, InterfaceError, InternalError)
 DEATH_GRACE_S = 0.75
 SILENT_BEATS = 3
 # How a process of ours ends when it gives up by itself.
@@ -167,7 +169,7 @@ class Presence:
                 if looks_count % looks_per_beat == 0:
                     self.beat()
                 look()
-            except DATABASE_ERRORS as error:
+            except (*DATABASE_ERRORS, OSError) as error:  # The recorder's disk may be full as well.
                 connection.close()
                 logger.warning("heartbeat failed", extra={"error": str(error)})
                 wait_s = beat_s
@@ -190,6 +192,20 @@ class Presence:
         # A decoder that never gives the interpreter back stops our watchdog thread too, but not this one.
         # test: test_poison_photos_are_set_aside_and_all_others_judged.
         self.recorder.end_when_late(NATIVE_LIMIT_FACTOR * limit_s)
+
+    @contextmanager
+    def off_the_clock(self) -> Iterator[None]:
+        """Wait for something that is not the photo's fault; what is in flight has all its time again afterwards.
+
+        test: test_time_spent_on_failing_reads_never_counts_against_a_photo.
+        """
+        limit_s, self._limit_s = self._limit_s, None
+        faulthandler.cancel_dump_traceback_later()
+        yield
+        self._flight_s = 0.0
+        self._limit_s = limit_s
+        if limit_s is not None:
+            self.recorder.end_when_late(NATIVE_LIMIT_FACTOR * limit_s)
 
     def account(self, *, worked_s: float, commit_s: float) -> None:
         """Add what a batch took, in seconds, to what the row tells: what checkpoints cost is read from there."""
@@ -230,6 +246,18 @@ class Presence:
         Batch.objects.release_held_by(self.row)
         self.row.end(self.telemetry)
         self.recorder.close()
+
+
+def drop_orphaned_recorders() -> None:
+    """Take away what a kill between the file and its row, or between a burial and its end, has left behind.
+
+    The locks are tried before the rows are read: who has a row by then may still be buried with this evidence.
+    test: test_recorder_without_a_living_row_is_taken_away_once_its_process_is_dead.
+    """
+    dead = recorder.unlocked_tokens()
+    living = set(Worker.objects.living().filter(token__in=dead).values_list("token", flat=True))
+    for token in dead - living:
+        recorder.remove(token)
 
 
 class Watch:

@@ -235,10 +235,12 @@ def test_run_ends_cleanly_and_drops_its_own_queue_when_the_work_is_over(
     row = parent.register(session)
     offer_lane(private_queue("dead"), session.pk, 0)
     offer_lane(SHARED_QUEUE, session.pk, 0)
+    recorder.path_of("orphan").touch()
 
     parent.run(is_over=lambda: True)
 
     row.refresh_from_db()
+    assert list(recorder.folder().iterdir()) == []
     queues = (private_queue("dead"), private_queue(row.token), SHARED_QUEUE)
     assert [unstarted_lanes(name, session.pk) for name in queues] == [0, 0, 1]
     assert row.ended_at is not None

@@ -186,6 +186,28 @@ def test_input_error_that_passes_never_becomes_a_verdict(
     assert (session.status, live_rows(session, "verdict")) == (Status.COMPLETED, ["approved", "approved"])
 
 
+def test_photo_has_no_time_limit_while_its_source_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = scanned_session(write_photos(tmp_path / "source", 1))
+    refuse_to_open(monkeypatch, "00.jpg", errno.EIO, 1)
+    limits_s: list[float | None] = []
+
+    with worker_slice() as work:
+        presence = work.presence
+        prepare = work.pipeline().prepare
+
+        def prepare_timed(data: bytes) -> Any:
+            limits_s.append(presence._limit_s)
+            return prepare(data)
+
+        monkeypatch.setattr(runner.time, "sleep", lambda _s: limits_s.append(presence._limit_s))
+        monkeypatch.setattr(work.pipeline(), "prepare", prepare_timed)
+        run_slice(session.pk, work)
+
+    assert limits_s == [None, 30.0]
+
+
 def test_input_error_stands_until_the_photo_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     session = scanned_session(write_photos(tmp_path / "source", 1))
     refuse_to_open(monkeypatch, "00.jpg", errno.EIO, 2)

@@ -136,6 +136,55 @@ def test_session_fails_with_the_error_when_a_lane_meets_one_that_nobody_expected
     assert [record.exc_info is None for record in caplog.records] == [False]
 
 
+def test_session_fails_once_the_database_answers_again_when_a_lane_met_an_unexpected_error(
+    work: Slice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = make_session()
+    make_batch(session=session)
+    fail, calls = Batch.fail, []
+
+    def break_down(_batch: Batch, _work: Slice) -> None:
+        raise KeyError("wonder")
+
+    def fail_second(batch: Batch, *args: object) -> bool:
+        calls.append(batch)
+        if len(calls) == 1:
+            raise OperationalError("gone")
+        return fail(batch, *args)
+
+    monkeypatch.setattr(runner, "run_batch", break_down)
+    monkeypatch.setattr(Batch, "fail", fail_second)
+
+    tasks.run_lane(str(session.pk), 0)
+
+    session.refresh_from_db()
+    assert (session.status, session.last_error) == (Status.FAILED, "KeyError: 'wonder'")
+    assert Batch.objects.get().status == BatchStatus.QUEUED
+
+
+def test_lane_drops_its_error_when_its_lease_is_lost_meanwhile(
+    work: Slice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = make_session()
+    make_batch(session=session)
+    fail = Batch.fail
+
+    def break_down(_batch: Batch, _work: Slice) -> None:
+        raise KeyError("wonder")
+
+    def fail_late(batch: Batch, *args: object) -> bool:
+        Batch.objects.get(pk=batch.pk).take_away()
+        return fail(batch, *args)
+
+    monkeypatch.setattr(runner, "run_batch", break_down)
+    monkeypatch.setattr(Batch, "fail", fail_late)
+
+    tasks.run_lane(str(session.pk), 0)
+
+    session.refresh_from_db()
+    assert (session.status, Batch.objects.get().status) == (Status.RUNNING, BatchStatus.QUEUED)
+
+
 def test_lane_gives_its_batch_back_once_the_database_answers_again(
     work: Slice, monkeypatch: pytest.MonkeyPatch
 ) -> None:

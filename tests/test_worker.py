@@ -359,6 +359,28 @@ def test_photo_is_not_late_when_the_process_was_frozen(
     assert ended == codes
 
 
+def test_time_spent_on_failing_reads_never_counts_against_a_photo(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, presence: Presence
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    presence.take_off(1.0, phase="analyze", positions=[1])
+    presence._flight_s = 0.9
+
+    with presence.off_the_clock():
+        monkeypatch.setattr(presence, "_over", Ticks(clock, 100, 1.0))
+        presence._watch_flight()
+    monkeypatch.setattr(presence, "_over", Ticks(clock, 2, 0.4))
+    presence._watch_flight()
+    in_time = list(ended)
+    monkeypatch.setattr(presence, "_over", Ticks(clock, 1, 0.4))
+    presence._watch_flight()
+
+    monkeypatch.undo()
+    presence.land()
+    assert (in_time, ended) == ([], [PHOTO_TIMEOUT_EXIT])
+
+
 def test_photo_that_has_landed_is_never_late(
     monkeypatch: pytest.MonkeyPatch, clock: Clock, presence: Presence
 ) -> None:

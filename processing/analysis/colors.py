@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
+from processing.analysis.records import pass_on_trouble
+
 Pixels = npt.NDArray[np.uint8]
 KNOWN = (
     ("adobe rgb", "Adobe RGB"),
@@ -25,9 +27,8 @@ def name_profile(icc: bytes) -> str:
     """Name the profile by its description: "sRGB", "Adobe RGB", "Display P3" …, "other" when nobody knows it."""
     try:
         description = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(icc)))
-    except MemoryError:
-        raise
-    except Exception:  # noqa: BLE001 -- a decoder's edge: a bad profile raises nearly anything
+    except Exception as error:  # noqa: BLE001 -- a decoder's edge: a bad profile raises nearly anything
+        pass_on_trouble(error)
         return UNKNOWN
     lowered = description.lower()
     return next((name for word, name in KNOWN if word in lowered), UNKNOWN)
@@ -39,8 +40,7 @@ def to_srgb(pixels: Pixels, icc: bytes) -> Pixels:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         target = ImageCms.createProfile("sRGB")
         turned = ImageCms.profileToProfile(Image.fromarray(pixels), profile, target, outputMode="RGB")
-    except MemoryError:
-        raise
-    except Exception:  # noqa: BLE001 -- a decoder's edge: a bad profile raises nearly anything
+    except Exception as error:  # noqa: BLE001 -- a decoder's edge: a bad profile raises nearly anything
+        pass_on_trouble(error)
         return pixels
     return pixels if turned is None else np.array(turned)

@@ -11,7 +11,7 @@ import simplejpeg
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from processing.analysis import colors, jpeg, metadata
-from processing.analysis.records import Facts, PhotoRefused
+from processing.analysis.records import Facts, PhotoRefused, pass_on_trouble
 
 Pixels = npt.NDArray[np.uint8]
 # Our own limits hold before anything is decoded; Pillow's warning would only be a second, softer one.
@@ -146,9 +146,8 @@ def _decode_jpeg(data: bytes, header: jpeg.Header, limits: Limits) -> tuple[Pixe
     for strict in (True, False):
         try:
             return simplejpeg.decode_jpeg(data, buffer=buffer, strict=strict), complaint
-        except MemoryError:
-            raise
         except Exception as error:  # noqa: BLE001 -- a decoder's edge: a bad photo raises nearly anything
+            pass_on_trouble(error)
             text = f"{type(error).__name__}: {error}"
             complaint = "" if ODD_SAMPLING in text and header.ended else text
     refused = _cut(data, complaint) if complaint else None
@@ -165,9 +164,10 @@ def _open_other(data: bytes, limits: Limits, refused: PhotoRefused | None = None
     """Decode by Pillow; refused is what to say when Pillow cannot either."""
     try:
         return _read_pillow(data, limits)
-    except (PhotoRefused, MemoryError):
+    except PhotoRefused:
         raise
     except Exception as error:
+        pass_on_trouble(error)
         if refused is not None:
             raise refused from error
         # Pillow's own text names an address in memory, so it would differ from run to run.

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from processing.analysis.records import pass_on_trouble
+
 ORIENTATION, MAKE, MODEL, TAKEN_AT, COLOR_SPACE, INTEROPERABILITY = 274, 271, 272, 36867, 40961, 1
 EXIF_FOLDER, INTEROPERABILITY_FOLDER = 34665, 40965
 TEXT_LENGTH_MAX = 80
@@ -26,9 +28,8 @@ def read_exif(block: bytes) -> Told:
         return Told()
     try:
         return _read(block)
-    except MemoryError:
-        raise
-    except Exception:  # noqa: BLE001 -- a decoder's edge: a bad block raises nearly anything
+    except Exception as error:  # noqa: BLE001 -- a decoder's edge: a bad block raises nearly anything
+        pass_on_trouble(error)
         return Told()
 
 

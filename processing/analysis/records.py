@@ -5,6 +5,16 @@ from dataclasses import dataclass, field
 Spot = tuple[int, int]
 
 
+def pass_on_trouble(error: Exception) -> None:
+    """Raise an error again that says nothing of the photo: out of memory, or one of the system (errno is set).
+
+    What a decoder itself makes of bad bytes is an OSError too, but without a number.
+    test: test_error_of_the_system_is_never_a_photos_verdict_when_a_decoder_meets_it.
+    """
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
+        raise error
+
+
 class PhotoRefused(Exception):
     """A photo that cannot be measured: code is a reason code, measured and limit are in that reason's unit."""
 

@@ -252,12 +252,18 @@ class Batch(models.Model):
         """Keep which photos were in flight at deaths; those are analyzed one by one from now on."""
         Batch.objects.filter(pk=self.pk, lease=self.lease).update(suspects=self.suspects)
 
-    def fail(self, error: str, alarm: "Alarm | None" = None) -> None:
-        """Give the lease back and stop the session; only who still holds the lease may say so."""
+    def fail(self, error: str, alarm: "Alarm | None" = None) -> bool:
+        """Give the lease back and stop the session; only who still holds the lease may say so.
+
+        False: somebody has held or ended the session before, so only the lease was given back.
+        """
         with transaction.atomic():
             session = _sessions().lock(self.session_id)
             self.release()
-            session.fail(error, alarm)
+            may_fail = session.may("fail")
+            if may_fail:
+                session.fail(error, alarm)
+        return may_fail
 
     def commit(self, results: Sequence[ImageResult], seal: Seal) -> None:
         """Write results, counters and checkpoint together, or nothing: one transaction that names the lease.

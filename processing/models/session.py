@@ -249,16 +249,17 @@ class ProcessingSession(models.Model):
 
     def advance_locked(self) -> None:
         """Move the stage of a session whose row the caller has locked."""
-        if self._may("finish_scan") and self._is_ripe():
+        if self.may("finish_scan") and self._is_ripe():
             self._step("finish_scan", total=F("found_count"))
-        if self._may("begin_compare") and self._is_ripe():
+        if self.may("begin_compare") and self._is_ripe():
             batches = Batch.objects.filter(session=self)
             # A recovery has queued the one of an earlier comparison again.
             if not batches.filter(kind=BatchKind.COMPARE).exists():
                 Batch.objects.create(session=self, number=batches.count(), kind=BatchKind.COMPARE)
             self._step("begin_compare")
 
-    def _may(self, step: str) -> bool:
+    def may(self, step: str) -> bool:
+        """Whether its state, as it was read, allows a step."""
         return states.SESSION_STEPS[step].allows(self.state)
 
     def _unfinished(self, kind: BatchKind) -> bool:

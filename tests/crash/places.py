@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,6 +13,7 @@ from tests.crash.studio import until
 
 OWN_GROUPS = Path("/proc/self/cgroup")
 GONE_S = 10.0
+BLOCK_BYTES = 4096
 
 
 class NotToBeHad(Exception):
@@ -69,21 +70,46 @@ def _is_removed(group: Path) -> bool:
 
 
 @contextmanager
+def own_disk(folder: Path, size_mb: int) -> Iterator[Path]:
+    """Mount a disk of its own on a folder. Raises NotToBeHad."""
+    folder.mkdir()
+    if not _is_mounted(folder, size_mb):
+        raise NotToBeHad("This user cannot mount a disk.")
+    try:
+        yield folder
+    finally:
+        _unmount(folder)
+
+
+def fill(folder: Path) -> Path:
+    """Take all the room that is left on a disk; give the file that takes it."""
+    ballast = folder / "ballast"
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(BLOCK_BYTES))
+    return ballast
+
+
+@contextmanager
 def small_disk(folder: Path) -> Iterator[str]:
     """Give a file on a disk of 1 MB where one can be mounted, else the device that is always full."""
     folder.mkdir(exist_ok=True)
-    if not _is_mounted(folder):
+    if not _is_mounted(folder, 1):
         yield "/dev/full"
         return
     try:
         yield str(folder / "file")
     finally:
-        subprocess.run([str(shutil.which("umount")), str(folder)], check=True)
+        _unmount(folder)
 
 
-def _is_mounted(folder: Path) -> bool:
+def _unmount(folder: Path) -> None:
+    subprocess.run([str(shutil.which("umount")), str(folder)], check=True)
+
+
+def _is_mounted(folder: Path, size_mb: int) -> bool:
     mount = shutil.which("mount")
     if mount is None or os.geteuid() != 0:
         return False
-    command = [mount, "-t", "tmpfs", "-o", "size=1m", "none", str(folder)]
+    command = [mount, "-t", "tmpfs", "-o", f"size={size_mb}m", "none", str(folder)]
     return subprocess.run(command, check=False).returncode == 0

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from processing.models import ImageResult, ProcessingSession
+from processing.models import Batch, ImageResult, ProcessingSession
 from processing.models.commit import COUNTERS
 from processing.published import images_of
 from processing.states import Status
+from recovery.models import Checkpoint
 from tests.crash.studio import Studio, until
 
 LEFTOVER_S = 5.0
@@ -49,6 +50,22 @@ def assert_session_exact(
     _assert_once_each(session)
     assert set(_positions(session, verdict="quarantined")) == aside
     assert _without(images_text(session), aside) == _without(expected, aside)
+
+
+def assert_emergency_told(studio: Studio, session: ProcessingSession) -> None:
+    """Assert that one intact emergency checkpoint says why a session failed, and at which photo it stood."""
+    (told,) = (
+        line
+        for line in studio.finish("checkpoints", "latest", "--json").lines("checkpoint")
+        if line["checkpoint_type"] == "emergency"
+    )
+    made = Checkpoint.objects.get(pk=told["checkpoint"])
+    covered = ImageResult.objects.live().filter(session=session, pk__lte=made.last_result or 0)
+    positions = set(covered.values_list("position", flat=True))
+    batch = Batch.objects.get(session=session, number=told["current_batch"])
+    missing = [photo.position for photo in batch.photos() if photo.position not in positions]
+    assert (told["intact"], made.note) == (True, session.last_error)
+    assert (told["processed_count"], told["current_image_index"]) == (len(positions), missing[0])
 
 
 def _assert_once_each(session: ProcessingSession) -> None:

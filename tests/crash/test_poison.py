@@ -14,10 +14,10 @@ from tests.photos import write_photo
 
 pytestmark = pytest.mark.kill
 
-PHOTOS_COUNT = 20
+PHOTOS_COUNT = 23
 # What a photo does to the worker, and how many deaths prove it at most: the first may have had company,
 # and is then told of the group's first photo.
-DEATHS = {"segfault": 2, "abort": 2, "exit": 2, "hang": 2, "hang_in_native_code": 2, "kill": 4}
+DEATHS = {"segfault": 2, "abort": 2, "exit": 2, "hang": 2, "hang_in_native_code": 2, "memory": 2, "kill": 4}
 PREPARE = "processing.analysis.pipeline.Pipeline.prepare"
 
 

@@ -8,7 +8,7 @@ import pytest
 from processing.models import ImageResult
 from processing.states import Status
 from recovery.models import Crash
-from tests.crash.proof import assert_exact
+from tests.crash.proof import assert_emergency_told, assert_exact
 from tests.crash.studio import Studio, until
 
 pytestmark = pytest.mark.kill
@@ -31,6 +31,7 @@ def test_session_fails_and_goes_on_when_its_source_is_back(
     assert session.status == Status.FAILED
     assert str(originals) in session.last_error
     assert ImageResult.objects.filter(verdict="unreadable").count() == 0
+    assert_emergency_told(studio, session)
     kept = set(ImageResult.objects.values_list("pk", flat=True))
     away.rename(originals)
     recovery = studio.recover().lines("recovery")[0]

@@ -19,6 +19,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.db import OperationalError
+from django.db.backends.sqlite3.base import DatabaseWrapper as SQLite
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ class VictimConfig(AppConfig):
             deed = Deed(**entry)
             if deed.process == process:
                 patch(deed)
+        if "VICTIM_READ_ONLY" in os.environ:
+            obey_read_only(Path(os.environ["VICTIM_READ_ONLY"]))
 
 
 def patch(deed: Deed) -> None:
@@ -143,6 +146,25 @@ def _lose_answer() -> None:
     raise OperationalError("the connection was lost")
 
 
+def _meet_the_unexpected() -> None:
+    raise KeyError("nobody expected this")
+
+
+def _want_memory() -> None:
+    raise MemoryError
+
+
+def obey_read_only(marker: Path) -> None:
+    """Let SQLite refuse every write while a file is there, as it does where its disk is mounted read-only."""
+    create_cursor = SQLite.create_cursor
+
+    def create_obedient(database: SQLite, name: str | None = None) -> Any:
+        database.connection.execute(f"PRAGMA query_only = {int(marker.exists())}")
+        return create_cursor(database, name)
+
+    SQLite.create_cursor = create_obedient
+
+
 ACTS: dict[str, Callable[[], None]] = {
     "kill": _kill,
     "freeze": _freeze,
@@ -153,4 +175,6 @@ ACTS: dict[str, Callable[[], None]] = {
     "exit": lambda: os._exit(3),
     "stop": lambda: os.kill(os.getpid(), signal.SIGTERM),
     "lose_answer": _lose_answer,
+    "error": _meet_the_unexpected,
+    "memory": _want_memory,
 }

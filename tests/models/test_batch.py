@@ -223,10 +223,10 @@ def test_fail_stops_the_session_and_gives_the_lease_back() -> None:
     session = make_session()
     batch = make_batch(session=session, worker=make_worker())
 
-    batch.fail("The disk is full.")
+    has_failed = batch.fail("The disk is full.")
 
     session.refresh_from_db()
-    assert (session.hold, session.last_error) == (Hold.FAILED, "The disk is full.")
+    assert (has_failed, session.hold, session.last_error) == (True, Hold.FAILED, "The disk is full.")
     assert (batch.status, batch.worker) == (BatchStatus.QUEUED, None)
 
 
@@ -245,14 +245,15 @@ def test_fail_changes_nothing_when_the_lease_was_taken_away() -> None:
     assert Batch.objects.values().get() == before
 
 
-def test_fail_keeps_the_lease_when_the_session_refuses() -> None:
+def test_fail_gives_only_the_lease_back_when_the_session_is_held() -> None:
     session = make_session(hold=Hold.CANCELLED)
     batch = make_batch(session=session, worker=make_worker())
 
-    with pytest.raises(StepRefused):
-        batch.fail("The disk is full.")
+    has_failed = batch.fail("The disk is full.")
 
-    assert Batch.objects.get().status == BatchStatus.LEASED
+    session.refresh_from_db()
+    assert (has_failed, session.hold, session.last_error) == (False, Hold.CANCELLED, "")
+    assert Batch.objects.get().status == BatchStatus.QUEUED
 
 
 def test_fencing_number_rises_with_each_claim_and_each_taking_away() -> None:
