@@ -7,8 +7,6 @@ import hmac
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from django.conf import settings
-
 from processing import digests, keys
 from processing.models import Batch, ImageResult, ProcessingSession
 from recovery.batch_checks import REPAIRED, as_bytes
@@ -48,13 +46,7 @@ def befores_of(session: ProcessingSession) -> list[Before]:
     return [
         Before(number, bytes(noted), keys.secret_of(noted))
         for number, noted in attempts.values_list("number", "aside_digest")
-        if _is_comparable(noted)
     ]
-
-
-def _is_comparable(noted: keys.Stored) -> bool:
-    """While keys are changed, nobody can tell which one a batch's digest had before; an unknown key is told anyway."""
-    return keys.secret_of(noted) is None or len(settings.STOCKPROOF_CHECKPOINT_KEYS) == 1
 
 
 def check_aside(

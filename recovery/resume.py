@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from processing import digests
+from processing import digests, keys
 from processing.models import Batch, ImageResult, ProcessingSession
 from processing.models.session import Register, StepRefused
 from processing.sources import SourceGone
@@ -173,12 +174,23 @@ def _state_before(session: ProcessingSession) -> dict[str, Any]:
     }
 
 
-def state_sum(session: ProcessingSession) -> bytes:
-    """Sum the digests of all batches: what an undo must bring back."""
-    total = bytes(session.finished_sum)
-    unfinished = Batch.objects.with_open_results(session.pk).filter(kind=BatchKind.PHOTOS)
-    for batch_id, digest in unfinished.order_by("pk").values_list("pk", "digest"):
-        total = digests.add_finished(total, batch_id, digest)
+def state_sum(session: ProcessingSession, secret: str | None = None) -> bytes:
+    """Sum the digests of all batches, all under one key, the first unless given: what an undo must bring back.
+
+    While keys are changed, some digests stand under another one: those are made anew from the rows, else nobody could
+    compare. test: test_recovery_is_undone_and_its_note_holds_when_*.
+    """
+    secret = secret or keys.current_secret()
+    total = digests.EMPTY
+    if len(settings.STOCKPROOF_CHECKPOINT_KEYS) == 1:
+        total = bytes(session.finished_sum)
+        batches = Batch.objects.with_open_results(session.pk).filter(kind=BatchKind.PHOTOS)
+    else:
+        batches = Batch.objects.filter(session=session, kind=BatchKind.PHOTOS).exclude(digest=digests.EMPTY)
+    for batch in batches.only("pk", "digest").order_by("pk").iterator(BATCHES_PER_READ):
+        is_other = keys.secret_of(batch.digest) != secret
+        digest = digests.digest_of(batch, secret=secret) if is_other else batch.digest
+        total = digests.add_finished(total, batch.pk, digest, secret=secret)
     return total
 
 

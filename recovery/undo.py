@@ -128,10 +128,10 @@ def _require_authentic(undo: Undo) -> None:
 
 
 def _require_same(session: ProcessingSession, attempt: RecoveryAttempt) -> None:
-    """Prove that the verdicts are those of before the recovery; not possible once the keys were changed."""
+    """Prove that the verdicts are those of before the recovery; not possible once their key is unknown."""
     before = bytes(attempt.aside_digest)
-    comparable = not before or keys.is_current(before)
-    if comparable and state_sum(session) != before:
+    secret = keys.secret_of(before)
+    if secret is not None and state_sum(session, secret) != before:
         raise NotSafe(
             session, [f"The verdicts of before recovery {attempt.number} are not complete any more."]
         )

@@ -143,6 +143,25 @@ def test_recovery_is_undone_after_keys_were_rotated(settings: Settings, tmp_path
     assert findings(session) == []
 
 
+@pytest.mark.parametrize("is_rotated", [False, True], ids=["put first", "put first and rotated"])
+@pytest.mark.parametrize("done", [0, 2], ids=["open batch", "finished ones too"])
+def test_recovery_is_undone_and_its_note_holds_when_keys_were_changed_before_it(
+    settings: Settings, tmp_path: Path, *, done: int, is_rotated: bool
+) -> None:
+    (tmp_path / "unknown.jpg").write_bytes(b"")
+    session = sound_session(done=done, photos_count=4, source=str(tmp_path), source_path=bytes(tmp_path))
+    before = sorted(ImageResult.objects.live().values_list("pk", flat=True))
+    settings.STOCKPROOF_CHECKPOINT_KEYS = ["new", "old"]
+    execute_recovery(session, "fresh_start", user_confirmed=True, by="anna")
+    left = rotate().left if is_rotated else []
+    noted = findings(session)
+
+    rollback_recovery(session, by="anna")
+
+    assert (left, noted, findings(session)) == ([], [], [])
+    assert sorted(ImageResult.objects.live().values_list("pk", flat=True)) == before
+
+
 def test_row_that_was_changed_is_named_and_left_and_all_others_are_rotated(settings: Settings) -> None:
     session = full_session()
     row = ImageResult.objects.order_by("pk")[3]
