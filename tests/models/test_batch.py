@@ -5,7 +5,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from processing.models import Batch, ImageResult, LeaseLost, ProcessingSession, StepRefused, Worker
+from processing.models import Batch, ImageResult, LeaseLost, ProcessingSession, Worker
 from processing.models.batch import Photo
 from processing.states import BatchKind, BatchStatus, Hold, Stage
 from tests.factories import make_batch, make_results, make_session, make_worker, no_seal
