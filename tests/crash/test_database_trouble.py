@@ -119,27 +119,34 @@ def server(databases: Databases, transactional_db: None) -> Iterator[Server]:
             point_django_at(databases.current.url)
 
 
+@pytest.fixture
+def apart(server: Server, tmp_path: Path, photos: Path, settings: object) -> Iterator[Studio]:
+    """An installation on that server; at the end nothing of it runs, whether the server is back or not."""
+    studio = Studio(tmp_path, server.url, photos)
+    settings.STOCKPROOF_VAR = studio.var
+    yield studio
+    studio.kill_everything()
+
+
 @pytest.mark.vendor("postgresql")
 @pytest.mark.parametrize("away_s", [2, pytest.param(10, marks=pytest.mark.long)])
 def test_run_waits_and_completes_by_itself_when_postgresql_was_killed_and_is_back(
-    server: Server, tmp_path: Path, photos: Path, undisturbed: str, settings: object, away_s: float
+    server: Server, apart: Studio, undisturbed: str, away_s: float
 ) -> None:
-    studio = Studio(tmp_path, server.url, photos)
-    settings.STOCKPROOF_VAR = studio.var
-    run = studio.process()
+    run = apart.process()
     until(lambda: ImageResult.objects.count() >= 10)
 
     server.kill()
     connection.close()
+    # Here it is time itself that is tested.
     time.sleep(away_s)
     server.start()
     until(_answers)
 
     assert run.end() == 0, run.log()
-    assert_exact(studio, undisturbed)
+    assert_exact(apart, undisturbed)
     assert (Crash.objects.count(), RecoveryAttempt.objects.count()) == (0, 0)
     assert Worker.objects.living().count() == 0
-    studio.kill_everything()
 
 
 def crash_server() -> None:
