@@ -25,7 +25,7 @@ from tests.recovery.stacks import recover, work_on
 pytestmark = pytest.mark.django_db
 
 EXAMPLES = settings(
-    max_examples=50,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     database=None,
