@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Mutant:
-    """One guard, what is put in the place of its text, and the named test."""
+    """One guard, what is put in the place of its text, and the named test; `only` chooses among its variants."""
 
     guard: str
     path: str
     old: str
     new: str
     test: str
+    only: str = "sqlite"
 
 
 BATCH, SESSION = "processing/models/batch.py", "processing/models/session.py"
@@ -89,6 +90,7 @@ MUTANTS = [
         "session = _sessions().lock(session_id)\n            workable",
         "session = _sessions().get(pk=session_id)\n            workable",
         f"{RACES}::test_claim_takes_nothing_when_a_pause_was_first",
+        only="postgresql",
     ),
     Mutant(
         "lock of a batch's last commit",
@@ -96,6 +98,7 @@ MUTANTS = [
         "_sessions().lock(self.session_id) if ends or shift",
         "_sessions().get(pk=self.session_id) if ends or shift",
         f"{RACES}::test_two_last_batches_begin_one_comparison_when_they_end_together",
+        only="postgresql",
     ),
     Mutant(
         "lock order: a recovery locks the batches that it takes away",
@@ -103,6 +106,7 @@ MUTANTS = [
         "filter(session=locked).select_for_update(no_key=True)",
         "filter(session=locked)",
         f"{RACES}::test_recover_goes_on_when_the_holder_gives_its_lease_back_meanwhile",
+        only="postgresql",
     ),
     Mutant(
         "table of steps: what a step may leave",
@@ -243,6 +247,7 @@ MUTANTS = [
         'if not keys.holds(bytes(checkpoint.seal), "checkpoint seal", *_sealed(checkpoint)):',
         "if False:",
         "tests/recovery/test_seal.py::test_every_bit_of_a_sealed_row_that_is_turned_is_found",
+        only="",
     ),
     Mutant(
         "a state is bound to its row",
@@ -250,6 +255,7 @@ MUTANTS = [
         "    return keys.canonical([*identity, *columns, bytes(checkpoint.previous)])",
         "    return keys.canonical([len(identity), *columns, bytes(checkpoint.previous)])",
         "tests/recovery/test_seal.py::test_state_of_another_row_is_found_though_both_are_intact",
+        only="",
     ),
     Mutant(
         "ledger: a missing checkpoint is missed",
@@ -264,6 +270,7 @@ MUTANTS = [
         "if not old or len(rows) != rows[0][1]:",
         "if not old:",
         "tests/recovery/test_keeping.py::test_prune_leaves_all_to_the_next_time_when_one_is_locked",
+        only="postgresql",
     ),
     Mutant(
         "a row's mac",
@@ -292,6 +299,7 @@ MUTANTS = [
         "BEFORE UPDATE OR DELETE OR TRUNCATE ON",
         "BEFORE TRUNCATE ON",
         "tests/recovery/test_audit.py::test_database_refuses_to_change_an_entry",
+        only="postgresql",
     ),
     Mutant(
         "audit head",
@@ -306,6 +314,7 @@ MUTANTS = [
         "AuditHead.objects.select_for_update().get_or_create(pk=ONLY_HEAD)",
         "AuditHead.objects.get_or_create(pk=ONLY_HEAD)",
         "tests/recovery/test_audit.py::test_many_acts_of_two_people_at_once_are_one_chain_without_a_gap",
+        only="postgresql",
     ),
     Mutant(
         "SQLite waits for the disk",

@@ -76,7 +76,7 @@ def _try_one(tree: Path, mutant: Mutant) -> Trial:
     path.write_text(text.replace(mutant.old, mutant.new))
     begun = time.monotonic()
     try:
-        run = _run(tree, mutant.test)
+        run = _run(tree, mutant.test, *(("-k", mutant.only) if mutant.only else ()))
     finally:
         path.write_text(text)
     failed = tuple(
@@ -87,10 +87,10 @@ def _try_one(tree: Path, mutant: Mutant) -> Trial:
     return Trial(mutant, verdict, names, time.monotonic() - begun)
 
 
-def _run(tree: Path, *tests: str) -> "subprocess.CompletedProcess[str]":
+def _run(tree: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     options = ("-q", "--no-cov", "-p", "no:cacheprovider", "-p", "no:randomly", "--tb=no", "-rf")
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *options, *tests],
+        [sys.executable, "-m", "pytest", *options, *arguments],
         cwd=tree,
         check=False,
         capture_output=True,
@@ -103,6 +103,7 @@ def _require_passing(tree: Path, tests: Iterable[str]) -> None:
     """A test that fails anyway finds nothing."""
     run = _run(tree, *sorted(tests))
     assert run.returncode == 0, f"Without a mutant:\n{run.stdout}"
+    print(run.stdout.splitlines()[-1], flush=True)
 
 
 @contextmanager

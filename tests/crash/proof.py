@@ -11,6 +11,8 @@ from processing.models import Batch, ImageResult, ProcessingSession
 from processing.models.commit import COUNTERS
 from processing.published import images_of
 from processing.states import Status
+from recovery import integrity
+from recovery.audit_verification import Reading
 from recovery.models import Checkpoint
 from tests.crash.studio import Studio, until
 
@@ -50,6 +52,8 @@ def assert_session_exact(
     _assert_once_each(session)
     assert set(_positions(session, verdict="quarantined")) == aside
     assert _without(images_text(session), aside) == _without(expected, aside)
+    assert [finding.text for finding in integrity.verify(session)] == []
+    assert [problem.text for problem in Reading().problems()] == []
 
 
 def assert_emergency_told(studio: Studio, session: ProcessingSession) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from processing.models import ProcessingSession, Worker
 from tests.crash.victim import Deed, written
 
@@ -85,6 +87,8 @@ class Studio:
             "DATABASE_URL": database_url,
             "STOCKPROOF_VAR": str(self.var),
             "STOCKPROOF_DEVICE": "cpu",
+            # The test itself reads what the others have signed, and made the head of the audit log.
+            "STOCKPROOF_CHECKPOINT_KEYS": ",".join(settings.STOCKPROOF_CHECKPOINT_KEYS),
             "OMP_NUM_THREADS": "1",
             "DJANGO_SETTINGS_MODULE": "tests.crash.settings",
         }

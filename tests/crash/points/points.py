@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from tests.crash.points.places import copied
+from tests.crash.points.forks import Ended
+from tests.crash.points.places import Place, copied
 from tests.crash.points.scenes import KILLED, Scenes
 from tests.crash.points.writes import AFTER, BEFORE, Point
 
@@ -65,7 +66,10 @@ class Sweep:
             ended = self._forks.run(place, self._act.act, point=point, **self._act.arguments)
             if ended.exit_code != KILLED:
                 return [f"The act ended with {ended.exit_code}: {ended.error or ended.writes}"]
-            after = self._go_on(place, states)
+            went_on = self._go_on(place, states)
+        if went_on.exit_code != 0:
+            return [f"Going on ended with {went_on.exit_code}: {went_on.error}"]
+        after = went_on.answer
         different = [] if after["text"] == expected else ["The results are not those of an undisturbed run."]
         return [*after["problems"], *different]
 
@@ -77,11 +81,12 @@ class Sweep:
             ended = self._forks.run(place, self._act.act, counts=True, **self._act.arguments)
             assert ended.exit_code == 0, ended.error
             states = [before, self._forks.do(place, "tell_state")] if self._act.is_whole else []
-            after = self._go_on(place, states)
-        assert after["problems"] == [], after["problems"]
-        return ended.writes, states, after["text"]
+            went_on = self._go_on(place, states)
+        assert went_on.exit_code == 0, went_on.error
+        assert went_on.answer["problems"] == [], went_on.answer["problems"]
+        return ended.writes, states, went_on.answer["text"]
 
-    def _go_on(self, place: Any, states: list[str]) -> Any:
-        return self._forks.do(
+    def _go_on(self, place: Place, states: list[str]) -> Ended:
+        return self._forks.run(
             place, self._act.go_on, name=self._act.act, arguments=self._act.arguments, states=states
         )
