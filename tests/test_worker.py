@@ -1,5 +1,6 @@
 """One process's presence, and how another judges whether it lives."""
 
+import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -214,14 +215,15 @@ def test_process_looks_more_often_than_it_beats_when_asked_to(
     assert (waits.asked_s, len(looks), presence.row.beat) == ([0.4] * 11, 10, 2)
 
 
-def test_process_waits_a_beat_when_the_database_does_not_answer(
-    presence: Presence, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [OperationalError("gone"), OSError(errno.ENOSPC, "no room")])
+def test_process_waits_a_beat_when_the_database_or_its_own_disk_does_not_answer(
+    presence: Presence, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     waits = Waits(2)
     monkeypatch.setattr(presence, "_over", waits)
 
     def fail() -> None:
-        raise OperationalError("gone")
+        raise error
 
     monkeypatch.setattr(worker, "connection", SimpleNamespace(close=lambda: None))
     presence._beat_until_over(fail, 0.4)
