@@ -1,5 +1,7 @@
 """One process's presence, and how another judges whether it lives."""
 
+import errno
+import faulthandler
 import os
 import threading
 from collections.abc import Iterator
@@ -214,14 +216,15 @@ def test_process_looks_more_often_than_it_beats_when_asked_to(
     assert (waits.asked_s, len(looks), presence.row.beat) == ([0.4] * 11, 10, 2)
 
 
-def test_process_waits_a_beat_when_the_database_does_not_answer(
-    presence: Presence, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [OperationalError("gone"), OSError(errno.ENOSPC, "no room")])
+def test_process_waits_a_beat_when_the_database_or_its_own_disk_does_not_answer(
+    presence: Presence, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     waits = Waits(2)
     monkeypatch.setattr(presence, "_over", waits)
 
     def fail() -> None:
-        raise OperationalError("gone")
+        raise error
 
     monkeypatch.setattr(worker, "connection", SimpleNamespace(close=lambda: None))
     presence._beat_until_over(fail, 0.4)
@@ -363,11 +366,15 @@ def test_time_spent_on_failing_reads_never_counts_against_a_photo(
     monkeypatch: pytest.MonkeyPatch, clock: Clock, presence: Presence
 ) -> None:
     ended: list[int] = []
+    armed_s: list[float] = []
     monkeypatch.setattr(os, "_exit", ended.append)
+    monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda limit_s, **_: armed_s.append(limit_s))
+    monkeypatch.setattr(faulthandler, "cancel_dump_traceback_later", armed_s.clear)
     presence.take_off(1.0, phase="analyze", positions=[1])
     presence._flight_s = 0.9
 
     with presence.off_the_clock():
+        armed_meanwhile_s = list(armed_s)
         monkeypatch.setattr(presence, "_over", Ticks(clock, 100, 1.0))
         presence._watch_flight()
     monkeypatch.setattr(presence, "_over", Ticks(clock, 2, 0.4))
@@ -377,8 +384,8 @@ def test_time_spent_on_failing_reads_never_counts_against_a_photo(
     presence._watch_flight()
 
     monkeypatch.undo()
-    presence.land()
     assert (in_time, ended) == ([], [PHOTO_TIMEOUT_EXIT])
+    assert (armed_meanwhile_s, armed_s) == ([], [2.0])
 
 
 def test_photo_that_has_landed_is_never_late(

@@ -45,8 +45,8 @@ MUTANTS = [
     Mutant(
         "fence of a failure report",
         BATCH,
-        "            self.release()\n            session.fail(error, alarm)",
-        "            session.fail(error, alarm)",
+        "            self.release()\n            may_fail =",
+        "            may_fail =",
         "tests/models/test_batch.py::test_fail_changes_nothing_when_the_lease_was_taken_away",
     ),
     Mutant(
@@ -315,6 +315,37 @@ MUTANTS = [
         "AuditHead.objects.get_or_create(pk=ONLY_HEAD)",
         "tests/recovery/test_audit.py::test_many_acts_of_two_people_at_once_are_one_chain_without_a_gap",
         only="postgresql",
+    ),
+    Mutant(
+        "errors of the system are no verdicts",
+        "processing/analysis/records.py",
+        " or (isinstance(error, OSError) and error.errno is not None)",
+        "",
+        "tests/test_environment_errors.py::"
+        "test_error_of_the_system_is_never_a_photos_verdict_when_a_decoder_meets_it",
+    ),
+    Mutant(
+        "time limit of a photo, not of its source",
+        "processing/runner.py",
+        "with self.work.presence.off_the_clock():",
+        "if True:",
+        "tests/test_runner.py::test_photo_has_no_time_limit_while_its_source_is_waited_for",
+    ),
+    Mutant(
+        "patience of a failing lane",
+        "processing/tasks.py",
+        "patiently(partial(_fail_held, presence, error), lambda: presence.wants_to_stop)",
+        "_fail_held(presence, error)",
+        "tests/test_tasks.py::"
+        "test_session_fails_once_the_database_answers_again_when_a_lane_met_an_unexpected_error",
+    ),
+    Mutant(
+        "waiting for a read-only database",
+        "processing/worker.py",
+        "(OperationalError, InterfaceError, InternalError)",
+        "(OperationalError, InterfaceError)",
+        "tests/crash/test_trouble.py::"
+        "test_run_waits_and_goes_on_by_itself_when_the_database_is_read_only[postgresql]",
     ),
     Mutant(
         "SQLite waits for the disk",

@@ -4,6 +4,7 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Mapping
 
 from processing.models import ImageResult, ProcessingSession
 from processing.states import Status
@@ -27,9 +28,17 @@ STOPPED_EXITS = {0, 143}
 class Storm:
     """Kills while sessions run; after each session everything is checked."""
 
-    def __init__(self, studio: Studio, expected: str, *, seed: int, frozen_s: float = FROZEN_S) -> None:
-        """The seed decides what is done and when, as far as processes let it."""
-        self.studio, self.expected, self.frozen_s = studio, expected, frozen_s
+    def __init__(
+        self,
+        studio: Studio,
+        expected: str,
+        *,
+        seed: int,
+        frozen_s: float = FROZEN_S,
+        deeds: Mapping[str, int] = DEEDS,
+    ) -> None:
+        """The seed decides what is done and when, as far as processes let it; `deeds` says how often of each."""
+        self.studio, self.expected, self.frozen_s, self.deeds = studio, expected, frozen_s, deeds
         self.random = random.Random(seed)
         self.done: Counter[str] = Counter()
         self.sessions_count = 0
@@ -40,7 +49,7 @@ class Storm:
         while self.done.total() < deeds_count:
             self._wait_for_growth(run)
             if run.process.poll() is None:
-                self._do(run, self.random.choices(list(DEEDS), list(DEEDS.values()))[0])
+                self._do(run, self.random.choices(list(self.deeds), list(self.deeds.values()))[0])
             if run.process.poll() is not None:
                 run = self._go_on(run)
         run.end()

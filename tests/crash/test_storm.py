@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from processing.models import ImageResult
+from recovery.models import Crash
 from tests.crash.conftest import draw_folder, run_undisturbed
 from tests.crash.storm import Storm
 from tests.crash.studio import Studio
 
 pytestmark = pytest.mark.kill
+
+KILLS_NOTICED_MIN = 30
 
 
 def chosen_seed() -> int:
@@ -45,3 +49,20 @@ def test_nothing_is_lost_when_a_storm_of_40_deeds_rages(studio: Studio, tmp_path
     storm.rage(40)
 
     tell(storm.report())
+
+
+@pytest.mark.long
+@pytest.mark.vendor("sqlite")
+def test_no_photo_is_set_aside_when_40_workers_are_killed_at_random(studio: Studio, tmp_path: Path) -> None:
+    studio.photos = draw_folder(tmp_path / "storm" / "photos", 200)
+    expected = run_undisturbed(tmp_path / "reference", studio.photos)
+    seed = chosen_seed()
+    storm = Storm(studio, expected, seed=seed, deeds={"worker": 1})
+    tell(f"STORM_SEED={seed}")
+
+    storm.rage(40)
+
+    tell(storm.report())
+    assert ImageResult.objects.filter(verdict="quarantined").count() == 0
+    # A worker may have been chosen that was dying already.
+    assert Crash.objects.count() >= KILLS_NOTICED_MIN
