@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 EVERY_S = 4.0
 THINKING_S_MAX = 3.0
 ACTS = {
-    "pause": 3,
-    "resume": 2,
+    "pause": 5,
+    "resume": 3,
     "recover": 8,
     "undo": 4,
     "override": 3,
@@ -78,6 +78,7 @@ class Person:
             session = ProcessingSession.objects.get(pk=UUID(session_id))
             process.subject = session_id
             act(session)
+            self.world.happened[f"{process.name.split('-')[1]} done"] += 1
         except NotSafe as refusal:
             raise Violation(self.world, f"refused as not safe, and nobody changed a row: {refusal}") from refusal
         except REFUSALS as refusal:
