@@ -123,5 +123,3 @@ class Reader:
         while True:
             self.world.pause(LOOK_S)
             patiently(lambda: detection.look(None, self.watch))
-
-

@@ -1,6 +1,5 @@
 """What goes wrong in a world while it may: deaths, freezes, lost answers, messages that are doubled or lost, other photos."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django_q.models import OrmQ
@@ -10,6 +9,8 @@ from tests.simulation.actors import Parent, Reader
 from tests.simulation.world import Process
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.simulation.simulation import Simulation
 
 EVERY_S = 1.5

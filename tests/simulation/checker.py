@@ -49,7 +49,11 @@ class Checker:
                 happened["undone"] += 1
         for pk, row in after.results.items():
             happened["quarantined"] += row.verdict == "quarantined" and pk not in self.before.results
-            happened["revived"] += pk in self.before.results and self.before.results[pk].superseded_by is not None and row.superseded_by is None
+            happened["revived"] += (
+                pk in self.before.results
+                and self.before.results[pk].superseded_by is not None
+                and row.superseded_by is None
+            )
 
     def digest_of(self, batch: BatchRow, rows: list[ResultRow]) -> bytes:
         """Chain the live rows of a batch; what was chained before is remembered."""

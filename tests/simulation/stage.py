@@ -4,7 +4,6 @@ import logging
 import os
 import random
 import re
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -24,8 +23,7 @@ from processing.recorder import FlightRecorder
 from processing.vitals import Vitals
 from recovery import detection
 from recovery.evidence import Machine
-from tests.simulation.photos import FakePipeline
-from tests.simulation.world import Killed, Thread, World
+from tests.simulation.world import Thread, World
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 WRITE = re.compile(r'\s*(?:UPDATE|INSERT INTO|DELETE FROM) "(\w+)"')
@@ -64,7 +62,9 @@ class Stage:
         """Let time pass."""
         self.world.pause(duration_s)
 
-    def now_sql(self, _now: Now, _compiler: object, wrapper: Any, **_context: object) -> tuple[str, list[str]]:
+    def now_sql(
+        self, _now: Now, _compiler: object, wrapper: Any, **_context: object
+    ) -> tuple[str, list[str]]:
         """Stand for Now(): the database's clock is the world's."""
         instant = EPOCH + timedelta(seconds=self.world.now)
         if wrapper.vendor == "postgresql":
@@ -73,7 +73,7 @@ class Stage:
 
     # --- the database ---
 
-    def statement(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+    def statement(self, execute: Callable[..., Any], sql: str, params: Any, many: Any, context: Any) -> Any:
         """Stand before each statement: outside a transaction it is a step of its own; the dead say nothing."""
         world = self.world
         if world.current is None or sql.startswith("BEGIN"):
@@ -97,7 +97,7 @@ class Stage:
     def set_autocommit(self, real: Callable[..., None]) -> Callable[..., None]:
         """Make the beginning of a transaction a step."""
 
-        def begin_or_end(autocommit: bool, **options: Any) -> None:
+        def begin_or_end(autocommit: Any, **options: Any) -> None:
             if not autocommit and self.world.current is not None:
                 self.world.pause(self._latency_s())
             real(autocommit, **options)
@@ -237,10 +237,8 @@ def recorder_class(world: World) -> type[FlightRecorder]:
 
     class Recorder(FlightRecorder):
         def __init__(self) -> None:
-            world.check_alive()
             super().__init__()
-            if world.current is not None:
-                world.current.process.recorders.append(self)
+            world.current.process.recorders.append(self)
 
         def catch_faults(self) -> None:
             """Leave the signals of this process alone."""
