@@ -11,8 +11,8 @@ from tests.simulation.stage import SimulatedEvent
 from tests.simulation.world import Process, World
 
 TICK_S = 2.0
-SWEEP_S = 4.0
-LOOK_S = 5.0
+SWEEP_S = 5.0
+LOOK_S = 6.0
 
 
 class Parent:
@@ -123,5 +123,3 @@ class Reader:
         while True:
             self.world.pause(LOOK_S)
             patiently(lambda: detection.look(None, self.watch))
-
-

@@ -1,19 +1,23 @@
 """What goes wrong in a world while it may: deaths, freezes, lost answers, messages that are doubled or lost, other photos."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django_q.models import OrmQ
 
+from recovery import detection
 from tests.simulation.actors import Parent, Reader
 from tests.simulation.world import Process
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.simulation.simulation import Simulation
 
 EVERY_S = 1.5
 FREEZE_S_MAX = 25.0
 ZOMBIE_S = 60.0
+# How many of the frozen are buried at once, as after a long silence.
+TAKEN_FOR_DEAD_SHARE = 0.7
 # Below the three unexplained kills alone in flight that a photo is quarantined for (guarantee 9).
 KILLS_ALONE_MAX = 2
 DEEDS = {
@@ -26,7 +30,7 @@ DEEDS = {
     "freeze_worker": 1,
     "freeze_in_flight": 4,
     "freeze_host": 2,
-    "lose_answer": 6,
+    "lose_answer": 7,
     "lose_message": 2,
     "double_message": 2,
     "change_photo": 2,
@@ -48,9 +52,9 @@ class Chaos:
         while True:
             self.world.pause(chance.expovariate(1.0 / EVERY_S))
             if self.is_raging:
-                deed: Callable[[], None] = getattr(
-                    self, "_" + chance.choices(list(DEEDS), list(DEEDS.values()))[0]
-                )
+                name = chance.choices(list(DEEDS), list(DEEDS.values()))[0]
+                deed: Callable[[], None] = getattr(self, f"_{name}")
+                self.world.happened[name] += 1
                 deed()
             if chance.random() < 0.4 or not self.is_raging:
                 self._start_missing()
@@ -126,9 +130,13 @@ class Chaos:
     def _freeze_in_flight(self) -> None:
         """Let a worker stand still at a photo until it is buried and another one has its batch."""
         worker = self._in_flight()
-        if worker is not None and worker not in self.zombies:
-            self.world.freeze(worker, ZOMBIE_S)
-            self.zombies.append(worker)
+        if worker is None or worker in self.zombies:
+            return
+        self.world.freeze(worker, ZOMBIE_S)
+        self.zombies.append(worker)
+        if self.world.random.random() < TAKEN_FOR_DEAD_SHARE:
+            self.world.note(f"{worker.name} is taken for dead")
+            detection.bury(worker.presence.row)
 
     def wake_zombies(self, batch: int) -> None:
         """Let those go on who believe that they hold a batch that was claimed just now."""
@@ -145,7 +153,8 @@ class Chaos:
                 self.world.freeze(process, duration_s)
 
     def _lose_answer(self) -> None:
-        process = self._choose("worker") if self.world.random.random() < 0.8 else self._choose("")
+        kind = self.world.random.choices(["worker", "parent", "person", "web"], [8, 1, 1, 1])[0]
+        process = self._choose(kind)
         if process is not None:
             process.lost_answers.append(self.world.random.choice(["lands", "does not land"]))
 

@@ -35,7 +35,25 @@ class Checker:
             wrong = rule(self, self.before, after, thread)
             if wrong:
                 raise Violation(self.world, f"{rule.__name__.replace('_', ' ')}: {wrong}")
+        self._tally(after)
         self.before = after
+
+    def _tally(self, after: Stored) -> None:
+        """Count what happened, so that a test can tell whether worlds are as full of trouble as they should be."""
+        happened = self.world.happened
+        for pk, attempt in after.attempts.items():
+            old = self.before.attempts.get(pk)
+            if old is None:
+                happened[attempt.option if attempt.checkpoint is None else "checkpoint"] += 1
+            elif old.undone_at != attempt.undone_at:
+                happened["undone"] += 1
+        for pk, row in after.results.items():
+            happened["quarantined"] += row.verdict == "quarantined" and pk not in self.before.results
+            happened["revived"] += (
+                pk in self.before.results
+                and self.before.results[pk].superseded_by is not None
+                and row.superseded_by is None
+            )
 
     def digest_of(self, batch: BatchRow, rows: list[ResultRow]) -> bytes:
         """Chain the live rows of a batch; what was chained before is remembered."""

@@ -98,7 +98,9 @@ def _sums_of(batch_ids: Any) -> dict[str, int]:
 
 def _undo_of_any_one(patch: pytest.MonkeyPatch) -> None:
     """Undo the attempt that is named alone, and leave those that stand on it."""
-    patch.setattr(Undo, "made_since", lambda one: _rows_of(one).filter(superseded_by=None, attempt=one.number))
+    patch.setattr(
+        Undo, "made_since", lambda one: _rows_of(one).filter(superseded_by=None, attempt=one.number)
+    )
     patch.setattr(Undo, "put_aside", lambda one: _rows_of(one).filter(superseded_by=one.number))
 
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 EVERY_S = 4.0
 THINKING_S_MAX = 3.0
 ACTS = {
-    "pause": 3,
-    "resume": 2,
+    "pause": 5,
+    "resume": 3,
     "recover": 8,
     "undo": 4,
     "override": 3,
@@ -78,8 +78,11 @@ class Person:
             session = ProcessingSession.objects.get(pk=UUID(session_id))
             process.subject = session_id
             act(session)
+            self.world.happened[f"{process.name.split('-')[1]} done"] += 1
         except NotSafe as refusal:
-            raise Violation(self.world, f"refused as not safe, and nobody changed a row: {refusal}") from refusal
+            raise Violation(
+                self.world, f"refused as not safe, and nobody changed a row: {refusal}"
+            ) from refusal
         except REFUSALS as refusal:
             self.world.note(f"is refused: {refusal}")
         except DATABASE_ERRORS as error:
@@ -105,7 +108,7 @@ class Person:
         if chance.random() < SHOWN_SHARE:
             self._show(session, option, checkpoint)
         else:
-            execute_recovery(session, option, True, by="ada", checkpoint=checkpoint)
+            execute_recovery(session, option, user_confirmed=True, by="ada", checkpoint=checkpoint)
 
     def _show(
         self, session: ProcessingSession, option: RecoveryOption, checkpoint: Checkpoint | None = None
@@ -116,7 +119,9 @@ class Person:
             self.world.current.process.shown = Shown(shown, *before)
         self._think()
         if shown.available:
-            execute_recovery(session, option, True, by="ada", attempt=shown.attempt, checkpoint=checkpoint)
+            execute_recovery(
+                session, option, user_confirmed=True, by="ada", attempt=shown.attempt, checkpoint=checkpoint
+            )
 
     def _seen(self, session: ProcessingSession) -> tuple[set[int], int]:
         """Give what an option is made of."""

@@ -67,10 +67,10 @@ class FakePipeline:
         self.world.pause(self.world.random.uniform(0.1, MEASURE_S_MAX))
         for data in batch:
             if data.split()[0].decode() in POISONS:
-                self._suffer(data.split()[0].decode(), len(batch))
+                self._suffer(data.split()[0].decode())
         return [measured_of(data) for data in batch]
 
-    def _suffer(self, kind: str, count: int) -> None:
+    def _suffer(self, kind: str) -> None:
         acts: dict[str, Callable[[], object]] = {
             "segfault": lambda: self.world.die(-11),
             "hang": self._hang,

@@ -169,7 +169,11 @@ SESSION_FIELDS = {
     table: [place for place, name in enumerate(row._fields) if name in ("session", "serves")]
     for table, (row, _names) in TABLES.items()
 }
-IDS = {"processing_processingsession": "pk", "recovery_checkpoint": "pk", "recovery_recoveryattempt": "checkpoint"}
+IDS = {
+    "processing_processingsession": "pk",
+    "recovery_checkpoint": "pk",
+    "recovery_recoveryattempt": "checkpoint",
+}
 
 
 @dataclass

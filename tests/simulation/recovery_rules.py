@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from tests.simulation.checker import Checker
 
 
-def recoveries_put_aside_what_they_say(checker: "Checker", before: Stored, after: Stored, thread: Thread) -> str:
+def recoveries_put_aside_what_they_say(
+    checker: "Checker", before: Stored, after: Stored, thread: Thread
+) -> str:
     """Guarantees 5 and 7: each option puts aside its own rows and those whose files are not the same, no others."""
     for attempt in _new_attempts(before, after):
         live = before.live_of(attempt.session)

@@ -21,7 +21,9 @@ Rule = Callable[["Checker", Stored, Stored, Thread], str]
 
 def one_live_result_per_photo(_c: "Checker", _before: Stored, after: Stored, _thread: Thread) -> str:
     """Guarantee 1."""
-    places = Counter((row.session, row.position) for row in after.results.values() if row.superseded_by is None)
+    places = Counter(
+        (row.session, row.position) for row in after.results.values() if row.superseded_by is None
+    )
     doubled = [place for place, count in places.items() if count > 1]
     missing = [
         (batch.number, position)
@@ -57,13 +59,17 @@ def sessions_equal_their_batches(_c: "Checker", _before: Stored, after: Stored, 
         total = digests.finished_sum((batch.pk, bytes(batch.digest)) for batch in done)
         if bytes(session.finished_sum) != total:
             return "the sum of the finished batches' digests differs"
-        wrong = _session_reasons_differ(session, done, after.live_of(session.pk)) or _shift_differs(session, after)
+        wrong = _session_reasons_differ(session, done, after.live_of(session.pk)) or _shift_differs(
+            session, after
+        )
         if wrong:
             return wrong
     return ""
 
 
-def verdicts_are_those_of_the_photos(checker: "Checker", before: Stored, after: Stored, _thread: Thread) -> str:
+def verdicts_are_those_of_the_photos(
+    checker: "Checker", before: Stored, after: Stored, _thread: Thread
+) -> str:
     """Guarantees 4 and 9: each row says what its content makes of the photo; only poison is set aside."""
     for row in _added(before, after):
         data = checker.simulation.contents.get(row.sha256)
@@ -116,7 +122,9 @@ def commits_bring_their_checkpoint(_c: "Checker", before: Stored, after: Stored,
     """Guarantee 2: with rows comes a checkpoint that covers them."""
     for batch in {row.batch for row in _added(before, after)}:
         newest = max(row.pk for row in after.results.values() if row.batch == batch)
-        fresh = [c for pk, c in after.checkpoints.items() if pk not in before.checkpoints and c.batch == batch]
+        fresh = [
+            c for pk, c in after.checkpoints.items() if pk not in before.checkpoints and c.batch == batch
+        ]
         if not any(checkpoint.last_result == newest for checkpoint in fresh):
             return f"batch {after.batches[batch].number} has no checkpoint of its newest row {newest}"
     return ""
@@ -169,7 +177,8 @@ def interruptions_are_latched(_c: "Checker", before: Stored, after: Stored, thre
     for session in after.sessions.values():
         lost = [w for w in buried if w.serves in (None, session.pk)]
         served = any(
-            w.parent is None and w.ended_at is None and w.serves in (None, session.pk) for w in after.workers.values()
+            w.parent is None and w.ended_at is None and w.serves in (None, session.pk)
+            for w in after.workers.values()
         )
         if lost and not served and session.is_workable and session.started_at is not None:
             return f"nobody serves session {session.pk[:4]} any more, and it is not interrupted"

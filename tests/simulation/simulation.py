@@ -13,7 +13,8 @@ from tests.simulation.reading import Stored
 from tests.simulation.stage import Stage, staged
 from tests.simulation.world import Thread, Violation, World
 
-RAGE_S = 22.0
+RAGE_S = 20.0
+SECOND_SESSION_SHARE = 0.35
 CALM_S_MAX = 400.0
 
 
@@ -26,8 +27,9 @@ class Simulation:
         self.albums: dict[str, Album] = {}
         self.poisons: set[tuple[str, int]] = set()
         chance = self.world.random
-        self._add_session(photos_count=chance.randint(5, 8), batch_size=chance.randint(3, 4), poisons_count=chance.choice([0, 0, 1, 1, 2]))
-        self._add_session(photos_count=chance.randint(2, 3), batch_size=2, poisons_count=0)
+        self._add_session(chance.randint(5, 8), chance.randint(3, 4), chance.choice([0, 0, 1, 1, 2]))
+        if chance.random() < SECOND_SESSION_SHARE:
+            self._add_session(chance.randint(2, 3), 2, 0)
         self.checker = Checker(self)
         self.chaos, self.person = Chaos(self), Person(self)
         self.world.after_step = self._after_step
@@ -42,7 +44,7 @@ class Simulation:
         """Every content that a photo ever had, by its hash."""
         return {sha256: data for album in self.albums.values() for sha256, data in album.known.items()}
 
-    def _add_session(self, *, photos_count: int, batch_size: int, poisons_count: int) -> None:
+    def _add_session(self, photos_count: int, batch_size: int, poisons_count: int) -> None:
         folder = self.stage.place / f"photos-{len(self.albums)}"
         album = draw_album(folder, self.world, photos_count)
         poisons = self.world.random.sample(range(photos_count), poisons_count)

@@ -2,6 +2,7 @@
 
 import heapq
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -80,6 +81,7 @@ class World:
         self.random = random.Random(seed)
         self.now = 0.0
         self.steps = 0
+        self.happened: Counter[str] = Counter()
         self.trace: list[tuple[float, str, str]] = []
         self.processes: list[Process] = []
         self.current: Thread | None = None
