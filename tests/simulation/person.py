@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 EVERY_S = 4.0
 THINKING_S_MAX = 3.0
 ACTS = {
-    "pause": 5,
-    "resume": 3,
+    "pause": 8,
+    "resume": 4,
     "recover": 8,
     "undo": 4,
     "override": 3,

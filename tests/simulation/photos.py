@@ -58,6 +58,9 @@ class FakePipeline:
         """Set how many photos are in flight at once."""
         self.batch_size = max(1, batch_size)
 
+    def count_device_bytes(self) -> None:
+        """Hold no device memory, as on the CPU."""
+
     def prepare(self, data: bytes) -> bytes:
         """Decode."""
         return data

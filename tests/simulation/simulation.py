@@ -4,6 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from processing.models import ProcessingSession
+from recovery.audit_verification import Reading
+from recovery.models import Checkpoint
+from recovery.seal import problem_of
 from tests.simulation.actors import Parent, Reader
 from tests.simulation.chaos import Chaos
 from tests.simulation.checker import Checker
@@ -128,6 +131,16 @@ class Simulation:
             photos = set(range(len(self.albums[session.pk].names)))
             if session.stage == "completed" and positions != photos:
                 raise Violation(self.world, f"completed with {positions} of {photos}")
+        self._check_evidence()
+
+    def _check_evidence(self) -> None:
+        """Guarantees 10 and 13: every checkpoint is as it was sealed, and so is the whole audit log."""
+        problems: list[object] = [problem.text for problem in Reading().problems()]
+        for checkpoint in Checkpoint.objects.order_by("pk"):
+            problem = problem_of(checkpoint)
+            problems += [] if problem is None else [f"{checkpoint}: {problem}"]
+        if problems:
+            raise Violation(self.world, f"the evidence is damaged: {problems}")
 
 
 def simulate(seed: int, place: Path, renew: Callable[[], None]) -> World:
