@@ -48,7 +48,7 @@ def main() -> int:
     word = sys.argv[1] if len(sys.argv) > 1 else ""
     chosen = [mutant for mutant in MUTANTS if word in mutant.guard]
     with _copied_tree() as tree:
-        _require_passing(tree, {mutant.test for mutant in chosen})
+        _require_passing(tree, chosen)
         trials = list(_try_all(tree, chosen))
     if not word:
         README.write_text(
@@ -76,7 +76,7 @@ def _try_one(tree: Path, mutant: Mutant) -> Trial:
     path.write_text(text.replace(mutant.old, mutant.new))
     begun = time.monotonic()
     try:
-        run = _run(tree, mutant.test, *(("-k", mutant.only) if mutant.only else ()))
+        run = _run(tree, mutant.only, mutant.test)
     finally:
         path.write_text(text)
     failed = tuple(
@@ -87,10 +87,11 @@ def _try_one(tree: Path, mutant: Mutant) -> Trial:
     return Trial(mutant, verdict, names, time.monotonic() - begun)
 
 
-def _run(tree: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    options = ("-q", "--no-cov", "-p", "no:cacheprovider", "-p", "no:randomly", "--tb=no", "-rf")
+def _run(tree: Path, only: str, *tests: str) -> "subprocess.CompletedProcess[str]":
+    options = ("-q", "--no-cov", "-p", "no:cacheprovider", "-p", "no:randomly", "--tb=short", "-rf")
+    chosen = ("-k", only) if only else ()
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *options, *arguments],
+        [sys.executable, "-m", "pytest", *options, *chosen, *tests],
         cwd=tree,
         check=False,
         capture_output=True,
@@ -99,11 +100,15 @@ def _run(tree: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def _require_passing(tree: Path, tests: Iterable[str]) -> None:
-    """A test that fails anyway finds nothing."""
-    run = _run(tree, *sorted(tests))
-    assert run.returncode == 0, f"Without a mutant:\n{run.stdout}"
-    print(run.stdout.splitlines()[-1], flush=True)
+def _require_passing(tree: Path, mutants: Iterable[Mutant]) -> None:
+    """See that all named tests pass without a mutant: one that fails anyway finds nothing."""
+    tests: dict[str, set[str]] = {}
+    for mutant in mutants:
+        tests.setdefault(mutant.only, set()).add(mutant.test)
+    for only, named in tests.items():
+        run = _run(tree, only, *sorted(named))
+        assert run.returncode == 0, f"Without a mutant:\n{run.stdout}"
+        print(f"without a mutant: {run.stdout.splitlines()[-1]}", flush=True)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.management import call_command
+from django.db import DatabaseError, connection
 
 from processing.models import Batch, ImageResult, ProcessingSession
 from processing.states import Status
@@ -33,7 +34,7 @@ class Acknowledgements:
     def __init__(self, path: str) -> None:
         """Append to this file."""
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        self.count = 0
+        self.count, self.is_cut = 0, False
         self.has_come = threading.Condition()
 
     def watch(self) -> None:
@@ -62,7 +63,13 @@ def work_until_the_power_fails(mount: str, source: str, acknowledged: str, goal:
     session = ProcessingSession.objects.newest_first().first()
     if session is None or session.status == Status.COMPLETED:
         begin(source)
-    work()
+    try:
+        work()
+    except (DatabaseError, OSError):
+        # What a process reads or writes while the disk goes away is anything; it is gone with the next line.
+        if not acks.is_cut:
+            raise
+        threading.Event().wait()
     cut(mount, acks)
 
 
@@ -77,6 +84,7 @@ def _fail(mount: str, acks: Acknowledgements, goal: int) -> None:
 def cut(mount: str, acks: Acknowledgements) -> None:
     """Stop the file system and this process. Commits may be acknowledged during the call; those do not count."""
     descriptor = os.open(mount, os.O_RDONLY)
+    acks.is_cut = True
     acks.note(cut=True)
     fcntl.ioctl(descriptor, EXT4_IOC_SHUTDOWN, NO_LOG_FLUSH)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -94,11 +102,20 @@ def come_back(acknowledged: list[list[Any]]) -> list[str]:
         for pk, position in ImageResult.objects.live().order_by("pk").values_list("session", "position")
     }
     lost = sorted({(session, position) for session, position in acknowledged} - stored)
-    problems = [f"Acknowledged and lost: {one}" for one in lost]
+    problems = [f"Acknowledged and lost: {one}" for one in lost] + damages()
     problems += [finding.text for finding in integrity.verify(session)] + list(audit_problems())
     if session.status in (Status.INTERRUPTED, Status.PAUSED):
         recover("continue")
     return problems
+
+
+def damages() -> list[str]:
+    """Let SQLite look at every page of its file; PostgreSQL has looked at its own when it started."""
+    if connection.vendor != "sqlite":
+        return []
+    with connection.cursor() as cursor:
+        answers = [text for (text,) in cursor.execute("PRAGMA integrity_check").fetchall()]
+    return [] if answers == ["ok"] else answers
 
 
 def end_all() -> list[dict[str, Any]]:
