@@ -266,9 +266,9 @@ MUTANTS = [
     ),
     Mutant(
         "pruning leaves all while one is locked",
-        "recovery/keeping.py",
-        "if not old or len(rows) != rows[0][1]:",
-        "if not old:",
+        "recovery/pruning.py",
+        "\n  AND (SELECT count(*) FROM mine) = (SELECT count(*) FROM recovery_checkpoint WHERE {IMAGES})",
+        "",
         "tests/recovery/test_keeping.py::test_prune_leaves_all_to_the_next_time_when_one_is_locked",
         only="postgresql",
     ),
