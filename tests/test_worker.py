@@ -1,10 +1,6 @@
 """One process's presence, and how another judges whether it lives."""
 
 import errno
-import faulthandler
-import os
-import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,25 +14,15 @@ from pytest_django import Settings
 from processing import recorder, worker
 from processing.models import Worker
 from processing.vitals import Vitals, read_vitals
-from processing.worker import DEATH_GRACE_S, ENDING, PHOTO_TIMEOUT_EXIT, SILENT_BEATS, Presence, Watch
+from processing.worker import DEATH_GRACE_S, ENDING, SILENT_BEATS, Presence, Watch
+from tests.clocks import Clock, clock, presence
 from tests.commands.processes import make_dead
 from tests.factories import make_batch, make_session, make_worker
 
+__all__ = ["clock", "presence"]
 pytestmark = pytest.mark.django_db
 
 DEADLINE_S = 20.0
-
-
-class Clock:
-    """The watcher's monotonic clock, which the test moves."""
-
-    def __init__(self) -> None:
-        """Begin anywhere but at zero."""
-        self.now_s = 1000.0
-
-    def monotonic(self) -> float:
-        """Give the time."""
-        return self.now_s
 
 
 @pytest.fixture(autouse=True)
@@ -44,26 +30,6 @@ def _var(settings: Settings, tmp_path: Path) -> None:
     settings.STOCKPROOF_VAR = tmp_path
     settings.HEARTBEAT_S = 2
     settings.CRASH_DETECTION_TIMEOUT_S = 300
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of this process, as worker.py reads it."""
-    clock = Clock()
-    monkeypatch.setattr(worker, "time", SimpleNamespace(monotonic=clock.monotonic))
-    return clock
-
-
-@pytest.fixture
-def presence() -> Iterator[Presence]:
-    """A registered process: this one."""
-    presence = Presence()
-    presence.register(parent=make_worker())
-    yield presence
-    if recorder.path_of(presence.recorder.token).exists():
-        # Else what a test took off would end this process: the last resort is outside of Python.
-        presence.land()
-        presence.end()
 
 
 def fall_silent(one: Worker, silent_s: float) -> None:
@@ -311,94 +277,3 @@ def test_row_is_asked_for_in_vain_before_the_process_is_registered() -> None:
     with pytest.raises(RuntimeError, match="call register first"):
         assert presence.row
     presence.recorder.close()
-
-
-def test_process_ends_itself_when_a_photo_exceeds_its_limit(
-    monkeypatch: pytest.MonkeyPatch, presence: Presence
-) -> None:
-    codes: list[int] = []
-
-    def end(code: int) -> None:
-        codes.append(code)
-        presence._over.set()
-
-    monkeypatch.setattr(os, "_exit", end)
-    presence.take_off(0.3, phase="analyze", positions=[7])
-
-    watchdog = threading.Thread(target=presence._watch_flight)
-    watchdog.start()
-    watchdog.join(DEADLINE_S)
-
-    flight = recorder.read_flight(presence.recorder.token)
-    assert (codes, flight.phase, flight.positions) == ([PHOTO_TIMEOUT_EXIT], "timeout", (7,))
-
-
-class Ticks:
-    """Stands for the watchdog's waiting: so many ticks, each of which lasts long by the clock."""
-
-    def __init__(self, clock: Clock, number: int, tick_s: float) -> None:
-        """Wait so many times."""
-        self.clock, self.left, self.tick_s = clock, number, tick_s
-
-    def wait(self, _timeout_s: float) -> bool:
-        """Let a tick pass; True when they are over."""
-        self.clock.now_s += self.tick_s
-        self.left -= 1
-        return self.left < 0
-
-
-@pytest.mark.parametrize(("ticks_count", "codes"), [(19, []), (21, [PHOTO_TIMEOUT_EXIT])])
-def test_photo_is_not_late_when_the_process_was_frozen(
-    monkeypatch: pytest.MonkeyPatch, clock: Clock, presence: Presence, ticks_count: int, codes: list[int]
-) -> None:
-    ended: list[int] = []
-    monkeypatch.setattr(os, "_exit", ended.append)
-    monkeypatch.setattr(presence, "_over", Ticks(clock, ticks_count, 3600.0))
-    presence.take_off(10.0, phase="analyze")
-
-    presence._watch_flight()
-
-    monkeypatch.undo()
-    assert ended == codes
-
-
-def test_time_spent_on_failing_reads_never_counts_against_a_photo(
-    monkeypatch: pytest.MonkeyPatch, clock: Clock, presence: Presence
-) -> None:
-    ended: list[int] = []
-    armed_s: list[float] = []
-    monkeypatch.setattr(os, "_exit", ended.append)
-    monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda limit_s, **_: armed_s.append(limit_s))
-    monkeypatch.setattr(faulthandler, "cancel_dump_traceback_later", armed_s.clear)
-    presence.take_off(1.0, phase="analyze", positions=[1])
-    presence._flight_s = 0.9
-
-    with presence.off_the_clock():
-        armed_meanwhile_s = list(armed_s)
-        monkeypatch.setattr(presence, "_over", Ticks(clock, 100, 1.0))
-        presence._watch_flight()
-    monkeypatch.setattr(presence, "_over", Ticks(clock, 2, 0.4))
-    presence._watch_flight()
-    in_time = list(ended)
-    monkeypatch.setattr(presence, "_over", Ticks(clock, 1, 0.4))
-    presence._watch_flight()
-
-    monkeypatch.undo()
-    assert (in_time, ended) == ([], [PHOTO_TIMEOUT_EXIT])
-    assert (armed_meanwhile_s, armed_s) == ([], [2.0])
-
-
-def test_photo_that_has_landed_is_never_late(
-    monkeypatch: pytest.MonkeyPatch, clock: Clock, presence: Presence
-) -> None:
-    ended: list[int] = []
-    monkeypatch.setattr(os, "_exit", ended.append)
-    monkeypatch.setattr(presence, "_over", Ticks(clock, 100, 1.0))
-    presence.take_off(1.0, phase="analyze", positions=[1])
-    presence.land(uncommitted=[1])
-
-    presence._watch_flight()
-
-    flight = recorder.read_flight(presence.recorder.token)
-    monkeypatch.undo()
-    assert (ended, flight.phase, flight.positions, flight.uncommitted) == ([], "landed", (), (1,))
