@@ -108,6 +108,10 @@ def test_workers_checkpoints_tell_what_the_worker_tells(
     session = scanned_session(write_photos(tmp_path / "source", 4), batch_size=4, checkpoint_interval=2)
     with worker_slice() as work:
         monkeypatch.setattr(tasks, "_presence", work.presence)
+        # Those of the module live as long as this process, and their connection knows one database only.
+        monkeypatch.setattr(tasks, "pipeline", work.pipeline)
+        monkeypatch.setattr(tasks, "decoders", lambda: work.decoders)
+        monkeypatch.setattr(tasks, "writer", lambda: work.writer)
         work.presence.recorder.note_error(OSError(5, "Input/output error"))
         work.presence.beat()
 
