@@ -9,6 +9,7 @@ The bars: from the smallest to the largest at most 1.5 times, and less than 2 s.
 
 import argparse
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -160,7 +161,9 @@ def recover(
         until(lambda: newest_result() > before)
         figures.note(f"{way}: first photo", time.monotonic() - begun)
         interrupt(session)
+        used_s = children_cpu_s()
         process.wait(DEADLINE_S)
+        figures.note(f"{way}: the command's CPU", children_cpu_s() - used_s)
 
 
 def interrupt(session: "ProcessingSession") -> None:
@@ -169,6 +172,12 @@ def interrupt(session: "ProcessingSession") -> None:
     if not session.crashed_at:
         session.latch()
     until(lambda: not session.is_attended())
+
+
+def children_cpu_s() -> float:
+    """Give the CPU seconds of all children that were waited for, those that they waited for included."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def has_moved_on(session: "ProcessingSession") -> bool:
