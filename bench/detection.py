@@ -10,6 +10,7 @@ import os
 import signal
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -50,7 +51,7 @@ def measure(vendor: str, url: str, place: Path, kills: int) -> None:
     """Kill each kind so many times."""
     from django.core.management import call_command  # noqa: PLC0415 -- needs Django set up
 
-    from tests.crash.studio import Studio, until  # noqa: PLC0415 -- needs Django set up
+    from tests.crash.studio import Studio  # noqa: PLC0415 -- needs Django set up
     from tests.databases import point_django_at  # noqa: PLC0415 -- needs Django set up
 
     point_django_at(url)
@@ -59,14 +60,18 @@ def measure(vendor: str, url: str, place: Path, kills: int) -> None:
     studio = Studio(place, url, place / "photos")
     # The reader in this process looks for the same locks as the processes that are killed.
     settings.STOCKPROOF_VAR = studio.var
+    delays_s: dict[str, list[float]] = defaultdict(list)
     try:
-        start(studio)
-        kill_each(vendor, "a worker, another one alive", kills, lambda: kill_worker(studio))
-        kill_each(vendor, "all workers, the parent alive", kills, lambda: kill_cluster(studio))
-        kill_each(vendor, "everything, a reader looks", kills, lambda: kill_everything(studio))
+        for _ in range(kills):
+            # A cluster that is killed again and again is given up, so each turn has a parent of its own.
+            start(studio)
+            delays_s["a worker, another one alive"].append(kill_worker(studio))
+            delays_s["all workers, the parent alive"].append(kill_cluster(studio))
+            delays_s["everything, a reader looks"].append(kill_everything(studio))
     finally:
         studio.kill_everything()
-        until(lambda: not studio.processes())
+    for name, delays in delays_s.items():
+        show(vendor, name, delays)
 
 
 def start(studio: "Studio") -> None:
@@ -77,11 +82,10 @@ def start(studio: "Studio") -> None:
     until(lambda: len(studio.laborers()) == WORKERS)
 
 
-def kill_each(vendor: str, name: str, kills: int, kill: Callable[[], float]) -> None:
-    """Kill so many times and print the delays."""
-    delays_s = [kill() for _ in range(kills)]
+def show(vendor: str, name: str, delays_s: list[float]) -> None:
+    """Print the delays of one kind."""
     print(
-        f"{vendor:10} {name:30} median {median(delays_s):.2f} s, maximum {max(delays_s):.2f} s of {kills} "
+        f"{vendor:10} {name:30} median {median(delays_s):.2f} s, maximum {max(delays_s):.2f} s of {len(delays_s)} "
         f"(bar {BAR_S:g} s: {verdict(max(delays_s) < BAR_S)})",
         flush=True,
     )
@@ -89,28 +93,24 @@ def kill_each(vendor: str, name: str, kills: int, kill: Callable[[], float]) -> 
 
 def kill_worker(studio: "Studio") -> float:
     """Kill one worker while the other one lives; gives the seconds until it is buried."""
-    from tests.crash.studio import kill, until  # noqa: PLC0415 -- needs Django set up
+    from tests.crash.studio import kill  # noqa: PLC0415 -- needs Django set up
 
     victim = studio.laborers()[0]
     begun = time.monotonic()
     kill(victim.pid)
-    delay_s = time_until_buried([victim], begun)
-    until(lambda: len(studio.laborers()) == WORKERS)
-    return delay_s
+    return time_until_buried([victim], begun)
 
 
 def kill_cluster(studio: "Studio") -> float:
     """Kill the process whose children the workers are, and them; only the parent is left to notice."""
-    from tests.crash.studio import kill, until  # noqa: PLC0415 -- needs Django set up
+    from tests.crash.studio import kill  # noqa: PLC0415 -- needs Django set up
 
     victims = studio.laborers()
     clusters = studio.clusters()
     begun = time.monotonic()
     for pid in [*clusters, *(victim.pid for victim in victims)]:
         kill(pid)
-    delay_s = time_until_buried(victims, begun)
-    until(lambda: len(studio.laborers()) == WORKERS)
-    return delay_s
+    return time_until_buried(victims, begun)
 
 
 def kill_everything(studio: "Studio") -> float:
@@ -123,7 +123,6 @@ def kill_everything(studio: "Studio") -> float:
     studio.signal_everything(signal.SIGKILL)
     delay_s = time_until_buried(victims, begun, detection.look)
     studio.kill_everything()
-    start(studio)
     return delay_s
 
 
