@@ -55,7 +55,7 @@ def measure(vendor: str, url: str, rows_count: int) -> None:
 
     point_django_at(url)
     call_command("migrate", verbosity=0)
-    empty_bytes = size_bytes(vendor)
+    empty_bytes = rewritten_bytes(vendor)
     fill_signed(url, rows_count)
     written = (size_bytes(vendor) - empty_bytes) / rows_count
     sealed = (rewritten_bytes(vendor) - empty_bytes) / rows_count
