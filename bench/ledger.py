@@ -72,7 +72,7 @@ class Ledger:
                     (self.bare_wall_ms if is_bare else self.wall_ms).append(wall_ms)
                     (self.bare_cpu_ms if is_bare else self.cpu_ms).append(cpu_ms)
 
-    def count_queries(self) -> list[int]:
+    def count_queries(self, seal: Seal = checkpoints.take) -> list[int]:
         """Count the statements of each commit of a batch, BEGIN and COMMIT left out; the last one ends it."""
         point_django_at(self.url)
         batch = _lease_batch(ProcessingSession.objects.get(), Worker.objects.get())
@@ -80,7 +80,7 @@ class Ledger:
         for _ in range(BATCH_PHOTOS // CHUNK_PHOTOS):
             results = _next_results(batch)
             with CaptureQueriesContext(connection) as captured:
-                batch.commit(results, checkpoints.take)
+                batch.commit(results, seal)
             statements = [query["sql"] for query in captured.captured_queries]
             counts.append(sum(1 for sql in statements if not sql.startswith(("BEGIN", "COMMIT"))))
         return counts

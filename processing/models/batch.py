@@ -65,8 +65,8 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         return self.filter(status=BatchStatus.QUEUED)
 
     def leased(self) -> Self:
-        """Those that a worker holds."""
-        return self.filter(status=BatchStatus.LEASED)
+        """Those that a worker holds; said to be unfinished too, so that a partial index finds those of a session."""
+        return self.unfinished().filter(status=BatchStatus.LEASED)
 
     def unfinished(self) -> Self:
         """Those with work left, held or not. SQLite finds its partial indexes by NOT, never by IN."""

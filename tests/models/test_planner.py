@@ -4,6 +4,7 @@ import pytest
 
 from processing.models import Batch, ImageResult, ProcessingSession, Worker
 from processing.states import BatchKind, Stage, Verdict
+from processing.superseding import fence
 from recovery.models import Checkpoint, CheckpointType
 from tests.bulk import analyze, indexes_of, indexes_of_stream, instant_before_now, multiply, random_id
 from tests.factories import make_result, make_session, make_worker
@@ -86,6 +87,7 @@ def test_indexes_serve_every_query_with_many_rows() -> None:
     live = ImageResult.objects.live().filter(session=session)
     batch = Batch.objects.takeable(session).first()
     assert batch is not None
+    worker = make_worker()
     set_aside = live.filter(decision=Verdict.QUARANTINED, position__gt=20_000).in_order()
 
     used = {
@@ -94,6 +96,8 @@ def test_indexes_serve_every_query_with_many_rows() -> None:
         "count of photos": indexes_of(session.counts),
         "count of reasons": indexes_of(session.count_reasons),
         "batches with open results": indexes_of(lambda: list(Batch.objects.with_open_results(session.pk))),
+        "leases of a session": indexes_of(lambda: fence(session)),
+        "leases of a worker": indexes_of(lambda: list(Batch.objects.leased().filter(worker=worker))),
         "work left in the stage": indexes_of(session._is_ripe),
         "page of a decision": indexes_of(lambda: list(set_aside[:50])),
         "page of results": indexes_of(lambda: list(live.filter(position__gt=20_000).in_order()[:500])),
@@ -120,6 +124,8 @@ def test_indexes_serve_every_query_with_many_rows() -> None:
         "count of photos": {"primary key", "open_batch_with_results"},
         "count of reasons": {"primary key", "open_batch_with_results"},
         "batches with open results": {"open_batch_with_results"},
+        "leases of a session": {"unfinished_batch_by_kind"},
+        "leases of a worker": {"processing_batch_worker_id_d89cd7c3"},
         "work left in the stage": {"unfinished_batch_by_kind"},
         "page of a decision": {"live_result_by_decision"},
         "page of results": {"one_live_result_per_photo"},
