@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import fmean, median, median_low
 from typing import TYPE_CHECKING
@@ -142,7 +143,7 @@ def compare_batches(vendor: str, url: str, place: Path, pairs: int) -> None:
         for _ in range(pairs):
             for seal, turns in ((metered, sealed), (off, bare)):
                 work.seal, batch = seal, claimed(session, work)
-                turns.time(lambda batch=batch: run_batch(batch, work))  # type: ignore[misc] # bound at once
+                turns.time(partial(run_batch, batch, work))
     print(
         f"{vendor:10} of a worker's batches: {metered.cpu_s / sum(sealed.cpu_s):.2%} of the CPU and "
         f"{metered.wall_s / sum(sealed.wall_s):.2%} of the wall time in the seal (overlapping, in the writer thread)"
