@@ -135,7 +135,7 @@ class RowWriter:
             else:
                 places = ", ".join(["%s"] * len(self.columns))
                 insert = f"INSERT INTO {ImageResult._meta.db_table} ({names}) VALUES ({places})"  # noqa: S608 -- our own names
-                cursor.executemany(insert, list(rows))
+                cursor.executemany(insert, rows)  # type: ignore[arg-type]  # sqlite3 takes any iterable
 
 
 def _reset_keys() -> None:
