@@ -22,7 +22,7 @@ TAKEN_FOR_DEAD_SHARE = 0.7
 KILLS_ALONE_MAX = 2
 DEEDS = {
     "kill_worker": 3,
-    "kill_in_flight": 5,
+    "kill_in_flight": 9,
     "kill_parent": 2,
     "kill_host": 1,
     "kill_everything": 1,
@@ -100,7 +100,8 @@ class Chaos:
 
     def _in_flight(self) -> Process | None:
         """Choose a worker that is at a photo, at one alone if there is one."""
-        flying = [worker for worker in self.world.living("worker") if _flight_of(worker).get("positions")]
+        awake = [worker for worker in self.world.living("worker") if worker not in self.zombies]
+        flying = [worker for worker in awake if _flight_of(worker).get("positions")]
         alone = [worker for worker in flying if _flight_of(worker)["alone"]]
         return self.world.random.choice(alone or flying) if flying else None
 
@@ -130,7 +131,7 @@ class Chaos:
     def _freeze_in_flight(self) -> None:
         """Let a worker stand still at a photo until it is buried and another one has its batch."""
         worker = self._in_flight()
-        if worker is None or worker in self.zombies:
+        if worker is None:
             return
         self.world.freeze(worker, ZOMBIE_S)
         self.zombies.append(worker)
