@@ -151,7 +151,11 @@ def _refuse(session: ProcessingSession, request: Request, selection: Selection) 
         _refuse_checkpoint(session, request.checkpoint)
 
 
-def _refuse_checkpoint(session: ProcessingSession, checkpoint: Checkpoint) -> None:
+def _refuse_checkpoint(session: ProcessingSession, asked: Checkpoint) -> None:
+    """Refuse a checkpoint that may not be gone back to, as it stands under the lock."""
+    checkpoint = Checkpoint.objects.filter(pk=asked.pk).first()
+    if checkpoint is None:
+        raise StepRefused(session, "recover", f"Checkpoint {asked.pk} was pruned or removed meanwhile.")
     if checkpoint.session_id != session.pk:
         raise StepRefused(session, "recover", f"Checkpoint {checkpoint.pk} belongs to another session.")
     if checkpoint.voided_by is not None:

@@ -176,6 +176,16 @@ def test_void_or_foreign_checkpoint_is_refused(session: ProcessingSession, tmp_p
         execute_recovery(other, "continue", checkpoint=own)
 
 
+def test_checkpoint_that_was_removed_meanwhile_is_refused(session: ProcessingSession) -> None:
+    checkpoint = Checkpoint.objects.create_session_checkpoint(session, CheckpointType.MANUAL, force=True)
+    Checkpoint.objects.filter(pk=checkpoint.pk).delete()
+
+    with pytest.raises(StepRefused, match="was pruned or removed meanwhile"):
+        execute_recovery(session, "continue", checkpoint=checkpoint)
+
+    assert len(live_positions(session)) == 10
+
+
 def test_damaged_checkpoint_is_refused(session: ProcessingSession) -> None:
     checkpoint = Checkpoint.objects.create_session_checkpoint(session, CheckpointType.MANUAL, force=True)
     Checkpoint.objects.filter(pk=checkpoint.pk).update(processed_count=3)
