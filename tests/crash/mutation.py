@@ -82,7 +82,7 @@ def _try_one(tree: Path, mutant: Mutant) -> Trial:
     failed = tuple(
         sorted(set(re.findall(r"^FAILED \S+?\[([^\]\s]*)\]|^FAILED (\S+)", run.stdout, re.MULTILINE)))
     )
-    names = tuple(variant or "the test" for variant, _plain in failed)
+    names = tuple(sorted({variant or "the test" for variant, _plain in failed}))
     verdict = FOUND if run.returncode == TESTS_FAILED and failed else SURVIVED
     return Trial(mutant, verdict, names, time.monotonic() - begun)
 
