@@ -23,7 +23,7 @@ from bench.commit import CHUNK_PHOTOS, VENDORS, PhotoMeter, make_urls, set_up, v
 from bench.photos import add_photos_argument, multiply
 
 if TYPE_CHECKING:
-    from processing.models import ProcessingSession
+    from processing.models import Batch, ProcessingSession
     from processing.models.commit import Commit, Seal
     from processing.runner import Slice
 
@@ -173,7 +173,7 @@ def scanned(url: str, place: Path, vendor: str, photos_count: int) -> "Processin
     return scanned_session(source.resolve(), preset_name=preset.name, preset=preset.rules, **sizes)
 
 
-def claimed(session: "ProcessingSession", work: "Slice") -> object:
+def claimed(session: "ProcessingSession", work: "Slice") -> "Batch":
     """Claim the next batch of photos for the worker of a slice."""
     from processing.models import Batch  # noqa: PLC0415 -- needs Django set up
 
