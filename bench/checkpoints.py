@@ -140,8 +140,9 @@ def compare_batches(vendor: str, url: str, place: Path, pairs: int) -> None:
     metered, sealed, bare = MeteredSeal(checkpoints.take), Turns(), Turns()
     with worker_slice(seal=off, group_size=4) as work:
         run_batch(claimed(session, work), work)  # The first batch warms everything up.
-        for _ in range(pairs):
-            for seal, turns in ((metered, sealed), (off, bare)):
+        for number in range(pairs):
+            # Who comes first changes from pair to pair.
+            for seal, turns in ((metered, sealed), (off, bare))[:: 1 if number % 2 else -1]:
                 work.seal, batch = seal, claimed(session, work)
                 turns.time(partial(run_batch, batch, work))
     print(

@@ -4,7 +4,7 @@ The rows go past Django's models, whose own way takes ten times as long; what th
 and the checks of `verify` say so of the first and of the last batch.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -124,7 +124,7 @@ class RowWriter:
         """Give what a batch's digest holds of a row."""
         return row[self._places[0]], WRITTEN_AT, row[self._places[1]]
 
-    def write(self, rows: Iterable[tuple[Any, ...]]) -> None:
+    def write(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert rows in the quickest way that the database has."""
         names = ", ".join(f'"{name}"' for name in self.columns)
         with connection.cursor() as cursor:

@@ -9,6 +9,7 @@ import argparse
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from django.db import connection, connections
 
@@ -85,7 +86,7 @@ def size_bytes(vendor: str) -> int:
         return int(cursor.fetchone()[0])
 
 
-def asked(sql: str, *parameters: int) -> list[tuple[str, int]]:
+def asked(sql: str, *parameters: int) -> list[tuple[Any, ...]]:
     """Give what a query answers."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
