@@ -306,8 +306,16 @@ class Watch:
         return self._silent().filter(pk=worker.pk).exists()
 
     def _silent(self) -> WorkerQuerySet:
+        """Those silent for long enough. A power cut may take the recorders along, so three beats are enough here.
+
+        test: test_process_of_an_earlier_boot_is_dead_after_three_beats_though_its_recorder_is_gone.
+        """
         silence_s = settings.CRASH_DETECTION_TIMEOUT_S if self._silence_s is None else self._silence_s
-        return Worker.objects.silent(silence_s)
+        silent, boot = Worker.objects.silent(silence_s), boot_id()
+        if not boot:
+            return silent
+        earlier = Worker.objects.filter(host=socket.gethostname()).exclude(boot_id__in=("", boot))
+        return silent | earlier.silent(SILENT_BEATS * settings.HEARTBEAT_S)
 
     def _is_overdue(self, worker: Worker) -> bool:
         """Give a worker's own cluster a moment, while it has one: only there the exit code is known.

@@ -105,6 +105,20 @@ def test_process_of_this_host_is_judged_by_silence_when_its_recorder_is_missing(
     assert [*looks, dead_after(watch, clock, 0)] == [[], [], [own]]
 
 
+@pytest.mark.parametrize(("boot", "dead_count"), [("an earlier boot", 1), ("", 0), (None, 0)])
+def test_process_of_an_earlier_boot_is_dead_after_three_beats_though_its_recorder_is_gone(
+    clock: Clock, boot: str | None, dead_count: int
+) -> None:
+    boot_id = worker.boot_id() if boot is None else boot
+    own = make_worker(host=worker.socket.gethostname(), boot_id=boot_id)
+    watch = Watch()
+    fall_silent(own, SILENT_BEATS * 2 + 1)
+
+    looks = [dead_after(watch, clock, elapsed_s) for elapsed_s in (0, SILENT_BEATS * 2 - 0.1, 0.2)]
+
+    assert looks == [[], [], [own] * dead_count]
+
+
 def test_worker_is_dead_after_a_grace_when_its_parent_lives(clock: Clock) -> None:
     dead = make_dead(parent=make_worker())
     watch = Watch()
