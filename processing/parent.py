@@ -18,7 +18,7 @@ from processing.models import ProcessingSession, StepRefused, Worker
 from processing.models.session import Alarm
 from processing.states import Status
 from processing.sweep import Announce, offered_by, sweep
-from processing.worker import DATABASE_ERRORS, ENDING, Presence, drop_orphaned_recorders
+from processing.worker import DATABASE_ERRORS, ENDING, Presence
 
 if TYPE_CHECKING:
     from processing.recorder import FlightRecorder
@@ -161,7 +161,6 @@ class Parent:
         row = self.presence.row
         living = Worker.objects.living().parents()
         queue.drop_dead_queues(set(living.values_list("token", flat=True)))
-        drop_orphaned_recorders()
         self._begin(row)
         chores = [threading.Thread(target=self._repeat, args=(chore,)) for chore in self._chores]
         for thread in chores:

@@ -160,12 +160,6 @@ def lock_is_free(token: str) -> bool | None:
     return True
 
 
-def unlocked_tokens() -> set[str]:
-    """Name the recorders of this host whose process is dead, in any installation that shares the folder."""
-    tokens = {path.stem for path in folder().glob("*.flight")}
-    return {token for token in tokens if lock_is_free(token)}
-
-
 def read_flight(token: str) -> Flight:
     """Read the last words of a process; an empty Flight when there are none that can be read."""
     try:

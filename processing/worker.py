@@ -248,18 +248,6 @@ class Presence:
         self.recorder.close()
 
 
-def drop_orphaned_recorders() -> None:
-    """Take away what a kill between the file and its row, or between a burial and its end, has left behind.
-
-    The locks are tried before the rows are read: who has a row by then may still be buried with this evidence.
-    test: test_recorder_without_a_living_row_is_taken_away_once_its_process_is_dead.
-    """
-    dead = recorder.unlocked_tokens()
-    living = set(Worker.objects.living().filter(token__in=dead).values_list("token", flat=True))
-    for token in dead - living:
-        recorder.remove(token)
-
-
 class Watch:
     """What one observer has seen of the others; judges who is dead.
 

@@ -235,7 +235,6 @@ def test_run_ends_cleanly_and_drops_its_own_queue_when_the_work_is_over(
     row = parent.register(session)
     offer_lane(private_queue("dead"), session.pk, 0)
     offer_lane(SHARED_QUEUE, session.pk, 0)
-    recorder.path_of("orphan").touch()
 
     parent.run(is_over=lambda: True)
 
