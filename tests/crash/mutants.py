@@ -19,6 +19,7 @@ BATCH, SESSION = "processing/models/batch.py", "processing/models/session.py"
 COMMIT, RACES = "tests/models/test_commit.py", "tests/models/test_races.py"
 BURIAL, TRIGGERS = "tests/test_burial.py", "recovery/migrations/0003_audit_triggers.py"
 RESUME, UNDO = "tests/recovery/test_resume.py", "tests/recovery/test_undo.py"
+BACK = "tests/recovery/test_going_back.py"
 
 MUTANTS = [
     Mutant(
@@ -211,14 +212,14 @@ MUTANTS = [
         "recovery/resume.py",
         "covering.filter(last_result__gte=change.lowest).update(voided_by=number)",
         "covering.none().update(voided_by=number)",
-        f"{RESUME}::test_going_back_to_a_checkpoint_puts_aside_what_is_newer_and_voids_what_covers_it",
+        f"{BACK}::test_going_back_to_a_checkpoint_puts_aside_what_is_newer_and_voids_what_covers_it",
     ),
     Mutant(
         "a damaged checkpoint is refused",
         "recovery/resume.py",
         "    problem = problem_of(checkpoint)\n",
         "    problem = None\n",
-        f"{RESUME}::test_damaged_checkpoint_is_refused",
+        f"{BACK}::test_damaged_checkpoint_is_refused",
     ),
     Mutant(
         "an undo fences who is at it",

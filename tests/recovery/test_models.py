@@ -35,9 +35,9 @@ def test_prune_keeps_the_newest_image_checkpoints_and_all_others() -> None:
         make_checkpoint(session=other, created_at=second(0)),
     ]
 
-    Checkpoint.objects.prune(session.pk)
+    deleted = Checkpoint.objects.prune(session.pk)
 
-    assert set(Checkpoint.objects.all()) == {*images[3:], *kept}
+    assert (deleted, set(Checkpoint.objects.all())) == (3, {*images[3:], *kept})
 
 
 @pytest.mark.django_db(transaction=True)

@@ -8,7 +8,7 @@ import pytest
 from processing.models import Batch, ImageResult, ProcessingSession, StepRefused, Worker
 from processing.states import BatchKind, BatchStatus, Stage, Status
 from recovery.batch_checks import check_batch
-from recovery.models import AuditEntry, Checkpoint, CheckpointType, Crash, RecoveryAttempt
+from recovery.models import AuditEntry, Checkpoint, Crash, RecoveryAttempt
 from recovery.plans import RecoveryOption, prepare_recovery_options, start_index
 from recovery.resume import ConfirmationRequired, NotSafe, Recovered, execute_recovery
 from recovery.session_checks import check_sums
@@ -144,57 +144,6 @@ def test_photo_that_vanished_before_it_could_be_read_is_left_alone_until_it_is_b
     back = {o.option: o.redo for o in prepare_recovery_options(session)}
 
     assert (gone["continue"], back["continue"]) == (0, 1)
-
-
-def test_going_back_to_a_checkpoint_puts_aside_what_is_newer_and_voids_what_covers_it(
-    session: ProcessingSession,
-) -> None:
-    earlier = Checkpoint.objects.create_session_checkpoint(session, CheckpointType.MANUAL, force=True)
-    held = held_batch(session)
-    held.commit(make_results(batch=held, photos_count=1), no_seal)
-    later = Checkpoint.objects.create_session_checkpoint(session, CheckpointType.MANUAL, force=True)
-
-    recovered = execute_recovery(session, "continue", checkpoint=earlier)
-
-    for checkpoint in (earlier, later):
-        checkpoint.refresh_from_db()
-    assert live_positions(session) == list(range(10))
-    assert (recovered.redo, earlier.voided_by, later.voided_by) == (1, None, 1)
-    assert findings_of(session) == []
-
-
-def test_void_or_foreign_checkpoint_is_refused(session: ProcessingSession, tmp_path: Path) -> None:
-    own = Checkpoint.objects.create_session_checkpoint(session, CheckpointType.MANUAL, force=True)
-    execute_recovery(session, "fresh_start", user_confirmed=True)
-    own.refresh_from_db()
-    other = sound_session()
-    lay_out(other, tmp_path / "other")
-
-    with pytest.raises(StepRefused, match="covers verdicts that recovery 1 has put aside"):
-        execute_recovery(session, "continue", checkpoint=own)
-    with pytest.raises(StepRefused, match="belongs to another session"):
-        execute_recovery(other, "continue", checkpoint=own)
-
-
-def test_checkpoint_that_was_removed_meanwhile_is_refused(session: ProcessingSession) -> None:
-    checkpoint = Checkpoint.objects.create_session_checkpoint(session, CheckpointType.MANUAL, force=True)
-    Checkpoint.objects.filter(pk=checkpoint.pk).delete()
-
-    with pytest.raises(StepRefused, match="was pruned or removed meanwhile"):
-        execute_recovery(session, "continue", checkpoint=checkpoint)
-
-    assert len(live_positions(session)) == 10
-
-
-def test_damaged_checkpoint_is_refused(session: ProcessingSession) -> None:
-    checkpoint = Checkpoint.objects.create_session_checkpoint(session, CheckpointType.MANUAL, force=True)
-    Checkpoint.objects.filter(pk=checkpoint.pk).update(processed_count=3)
-    checkpoint.refresh_from_db()
-
-    with pytest.raises(NotSafe):
-        execute_recovery(session, "continue", checkpoint=checkpoint)
-
-    assert len(live_positions(session)) == 10
 
 
 def test_completed_session_goes_back_to_analyzing_and_its_comparison_is_made_again(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ ACTS = {
 }
 CHECKPOINT_SHARE = 0.4
 SHOWN_SHARE = 0.25
+REGRET_SHARE = 0.4
 REFUSALS = (*audit.REFUSALS, NoVerdictYet)
 
 
@@ -109,6 +110,9 @@ class Person:
             self._show(session, option, checkpoint)
         else:
             execute_recovery(session, option, user_confirmed=True, by="ada", checkpoint=checkpoint)
+        if chance.random() < REGRET_SHARE:
+            self._think()
+            self._undo(session)
 
     def _show(
         self, session: ProcessingSession, option: RecoveryOption, checkpoint: Checkpoint | None = None
