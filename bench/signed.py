@@ -135,7 +135,8 @@ class RowWriter:
             else:
                 places = ", ".join(["%s"] * len(self.columns))
                 insert = f"INSERT INTO {ImageResult._meta.db_table} ({names}) VALUES ({places})"  # noqa: S608 -- our own names
-                cursor.executemany(insert, rows)  # type: ignore[arg-type]  # sqlite3 takes any iterable
+                stream: Any = rows  # sqlite3 takes any iterable, whatever its stubs say.
+                cursor.executemany(insert, stream)
 
 
 def _reset_keys() -> None:
