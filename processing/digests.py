@@ -22,7 +22,8 @@ SUM_BELOW = 1 << 8 * keys.MAC_BYTES
 EMPTY = b""
 
 
-def _microseconds(instant: datetime) -> int:
+def microseconds(instant: datetime) -> int:
+    """Write an instant as microseconds since 1970, the same whatever database gave it."""
     return int(instant.timestamp() * 1_000_000 + 0.5)
 
 
@@ -37,7 +38,7 @@ def extend(digest: Stored, batch_id: int, links: Iterable[Link], *, secret: str 
     digest = bytes(digest)
     for pk, created_at, mac in links:
         numbers = b"".join(
-            n.to_bytes(8, "big", signed=True) for n in (batch_id, pk, _microseconds(created_at))
+            n.to_bytes(8, "big", signed=True) for n in (batch_id, pk, microseconds(created_at))
         )
         tag = keys.sign("batch digest", digest, numbers, bytes(mac), secret=secret)
         digest = tag if secret else digest[: keys.KEY_ID_BYTES] + tag[keys.KEY_ID_BYTES :]

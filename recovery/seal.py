@@ -4,13 +4,13 @@ import hashlib
 import json
 import os
 import zlib
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from processing import keys
+from processing.digests import microseconds
 from recovery.versions import VersionRefused, upgrade
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _cipher(secret: str) -> AESGCM:
 
 def _bound(checkpoint: "Checkpoint") -> bytes:
     """Write what is bound to the state, in a form that any database gives back the same."""
-    identity = (str(checkpoint.pk), str(checkpoint.session_id), _microseconds(checkpoint.created_at))
+    identity = (str(checkpoint.pk), str(checkpoint.session_id), microseconds(checkpoint.created_at))
     columns = (getattr(checkpoint, name) for name in BOUND)
     return keys.canonical([*identity, *columns, bytes(checkpoint.previous)])
 
@@ -130,7 +130,3 @@ def _bound(checkpoint: "Checkpoint") -> bytes:
 def _sealed(checkpoint: "Checkpoint") -> tuple[bytes, ...]:
     digest = checkpoint.digest.encode("utf-8", "backslashreplace")
     return bytes(checkpoint.previous), _bound(checkpoint), digest, bytes(checkpoint.session_state)
-
-
-def _microseconds(instant: datetime) -> int:
-    return int(instant.timestamp() * 1_000_000 + 0.5)

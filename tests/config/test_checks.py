@@ -105,10 +105,9 @@ def test_checks_refuse_each_weakness_that_the_database_answers(changed_options: 
 
 
 @pytest.mark.kill
+@pytest.mark.vendor("sqlite")
 @pytest.mark.django_db(transaction=True)
 def test_checks_refuse_a_journal_that_is_not_wal_on_sqlite(changed_options: dict[str, Any]) -> None:
-    if connection.vendor != "sqlite":
-        pytest.skip("PostgreSQL has no such setting")
     changed_options["init_command"] = SQLITE_OPTIONS["init_command"].replace("WAL", "DELETE")
 
     found = run_checks()
