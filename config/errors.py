@@ -3,15 +3,18 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from processing.access import NotAllowed
+
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 -- Django hands it in by name
     """Answer a request that cannot be understood."""
     return render(request, "400.html", status=400)
 
 
-def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 -- Django hands it in by name
-    """Answer a request that this person may not make."""
-    return render(request, "403.html", status=403)
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a request that this person may not make, with the reason where one is known."""
+    why = str(exception) if isinstance(exception, NotAllowed) else ""
+    return render(request, "403.html", {"why": why}, status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 -- Django hands it in by name

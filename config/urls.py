@@ -10,5 +10,6 @@ handler500 = "config.errors.server_error"
 
 urlpatterns = [
     path("", include("processing.urls")),
+    path("", include("recovery.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -3,20 +3,29 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from processing import views
 from processing.forms import LoginForm
+from processing.views import creation, health, photo, pictures, results, session, sessions, settings
 
 urlpatterns = [
-    path("healthz", views.healthz, name="healthz"),
+    path("healthz", health.healthz, name="healthz"),
     path(
         "login/",
         LoginView.as_view(authentication_form=LoginForm, redirect_authenticated_user=True),
         name="login",
     ),
     path("logout/", LogoutView.as_view(), name="logout"),
-    path("", views.sessions, name="sessions"),
-    path("sessions/<uuid:session_id>/", views.session, name="session"),
-    path("sessions/<uuid:session_id>/pause/", views.pause, name="session-pause"),
-    path("sessions/<uuid:session_id>/resume/", views.resume, name="session-resume"),
-    path("sessions/<uuid:session_id>/cancel/", views.cancel, name="session-cancel"),
+    path("", sessions.sessions, name="sessions"),
+    path("settings/", settings.settings, name="settings"),
+    path("sessions/new/", creation.new_session, name="session-new"),
+    path("sessions/<uuid:session_id>/", session.session, name="session"),
+    path("sessions/<uuid:session_id>/pause/", session.pause, name="session-pause"),
+    path("sessions/<uuid:session_id>/resume/", session.resume, name="session-resume"),
+    path("sessions/<uuid:session_id>/cancel/", session.cancel, name="session-cancel"),
+    path("sessions/<uuid:session_id>/results/", results.results, name="session-results"),
+    path("sessions/<uuid:session_id>/results/<int:position>/", photo.photo, name="session-photo"),
+    path(
+        "sessions/<uuid:session_id>/thumbnails/<int:position>", pictures.thumbnail, name="session-thumbnail"
+    ),
+    path("sessions/<uuid:session_id>/crops/<int:position>", pictures.crop, name="session-crop"),
+    path("sessions/<uuid:session_id>/pictures/<int:position>", pictures.picture, name="session-picture"),
 ]

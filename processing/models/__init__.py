@@ -1,11 +1,12 @@
 """The rows are the truth: a photo is done when its result row is committed.
 
-Read in this order: preset, session, worker, batch, result, override, skipped.
+Read in this order: preset, session, worker, batch, result, override, skipped, profile.
 """
 
 from processing.models.batch import Batch, LeaseLost
 from processing.models.override import Override
 from processing.models.preset import Preset
+from processing.models.profile import Profile, Theme
 from processing.models.result import ImageResult
 from processing.models.session import ProcessingSession, StepRefused
 from processing.models.session_set import SessionNotFound
@@ -19,8 +20,10 @@ __all__ = [
     "Override",
     "Preset",
     "ProcessingSession",
+    "Profile",
     "SessionNotFound",
     "SkippedEntry",
     "StepRefused",
+    "Theme",
     "Worker",
 ]

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from processing import digests, keys, states
+from processing import access, digests, keys, states
 from processing.models.batch import Batch
 from processing.models.commit import COUNTERS, shifted
 from processing.models.session_set import SessionQuerySet
@@ -74,6 +74,7 @@ class ProcessingSession(models.Model):
     ledger = models.JSONField(_("checkpoints that must be there"), default=dict, blank=True)
     ledger_tag = models.BinaryField(_("keyed hash of the ledger"), default=bytes)
 
+    pace = models.JSONField(_("photos processed over time"), default=list, blank=True)
     created_at = models.DateTimeField(_("created"), db_default=Now())
     started_at = models.DateTimeField(_("first batch claimed"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
@@ -83,6 +84,11 @@ class ProcessingSession(models.Model):
     class Meta:
         verbose_name = _("session")
         verbose_name_plural = _("sessions")
+        permissions: ClassVar = [
+            (access.OPERATE, "Can create sessions, and run, recover and override own ones"),
+            (access.AUDIT, "Can see every session and the whole audit log, and verify"),
+            (access.ADMINISTER, "Can do everything to every session"),
+        ]
         indexes: ClassVar = [
             models.Index(fields=["-created_at", "-id"], name="session_newest_first"),
             models.Index(

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Count, Q, Value
 
-from processing import states
+from processing import access, states
 from processing.models.batch import Batch
 from processing.models.commit import COUNTERS
 from processing.states import Hold, Stage, Status
@@ -91,8 +91,8 @@ class SessionQuerySet(models.QuerySet["ProcessingSession"]):
         return self.filter(Q(created_at__lt=session.created_at) | same_instant)
 
     def visible_to(self, user: "User | AnonymousUser") -> Self:
-        """Those that a person may see: their own; superusers see all, those without an owner too."""
-        if user.is_superuser:
+        """Those that a person may see: their own; Auditors and Administrators see all, those without an owner too."""
+        if access.may_audit(user):
             return self.all()
         return self.filter(owner=user) if user.is_authenticated else self.none()
 

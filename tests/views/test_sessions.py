@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 from processing.models import ProcessingSession
 from processing.overview import rows_of
 from processing.states import Stage
-from processing.views import SESSIONS_PER_PAGE
+from processing.views.sessions import SESSIONS_PER_PAGE
 from tests.factories import make_batch, make_results, make_session, make_worker, no_seal
 from tests.people import asked_by_htmx, make_user, signed_in, statements
 

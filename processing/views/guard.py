@@ -1,0 +1,80 @@
+"""What every page shares: who may see it and who may press its buttons, and what is page and what is part."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.views import redirect_to_login
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
+
+from processing import access
+from processing.models import ProcessingSession
+from recovery import audit
+
+
+class HtmxRequest(HttpRequest):
+    """A request that says whether HTMX asks for a part."""
+
+    htmx: HtmxDetails
+
+
+View = Callable[..., HttpResponse]
+
+
+def page(view: View) -> View:
+    """Refuse strangers, keep answers out of caches, and tell the part from the page.
+
+    A part that a stranger asks for sends the whole page to the login, instead of a login inside the part.
+    """
+
+    @wraps(view)
+    def guarded(request: HtmxRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.user.is_authenticated:
+            return view(request, *args, **kwargs)
+        if request.htmx:
+            login = redirect_to_login(request.htmx.current_url_abs_path or "/")
+            return HttpResponseClientRedirect(login.url)
+        return redirect_to_login(request.get_full_path())
+
+    return never_cache(vary_on_headers("HX-Request")(guarded))
+
+
+def person_of(request: HttpRequest) -> dict[str, Any]:
+    """Give who acts and from where, as the audit log keeps it."""
+    return {"actor": request.user.get_username(), "address": request.META.get("REMOTE_ADDR")}
+
+
+def seen_session(request: HttpRequest, session_id: UUID) -> ProcessingSession:
+    """Find a session that this person may see; everyone else learns nothing of it, not even that it exists."""
+    visible = ProcessingSession.objects.visible_to(request.user).select_related("owner")
+    return get_object_or_404(visible, pk=session_id)
+
+
+def operated_session(request: HttpRequest, session_id: UUID, action: audit.Action) -> ProcessingSession:
+    """Find a session with which this person may do something. Raises NotAllowed for who may only look."""
+    session = seen_session(request, session_id)
+    if not access.may_operate(request.user, session):
+        refuse(request, action, _("You may look at this session, but not change it."), session)
+    return session
+
+
+def refuse(
+    request: HttpRequest, action: audit.Action, why: str, session: ProcessingSession | None = None
+) -> None:
+    """Refuse an act to somebody whose role does not allow it: 403 with the sentence, and an audit entry."""
+    with transaction.atomic():
+        audit.record(
+            action,
+            session=None if session is None else session.pk,
+            outcome=f"refused: {why}",
+            **person_of(request),
+        )
+    raise access.NotAllowed(why)

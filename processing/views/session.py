@@ -1,0 +1,104 @@
+"""One session's page and its three buttons."""
+
+import logging
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.core.exceptions import BadRequest
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from processing.forms import SessionPartForm, StepForm
+from processing.models import ProcessingSession, StepRefused
+from processing.overview import CrashLine, overview_of
+from processing.views.guard import HtmxRequest, operated_session, page, person_of, seen_session
+from recovery import acts, detection
+from recovery.audit import Action
+from recovery.models import Crash
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+
+@require_safe
+@page
+def session(request: HtmxRequest, session_id: UUID) -> HttpResponse:
+    """Show one session; asked by its own page, only what is new."""
+    form = SessionPartForm(request.GET)
+    if not form.is_valid():
+        raise BadRequest("The page says that it shows something that it cannot show.")
+    detection.look()
+    found = seen_session(request, session_id)
+    overview = overview_of(found, _crash_of(found))
+    if request.htmx and overview.version == form.cleaned_data["version"]:
+        return HttpResponse(status=204)
+    said = form.cleaned_data["said"]
+    context = {"overview": overview, "says": bool(request.htmx) and said != overview.milestone}
+    return render(request, "processing/_session.html" if request.htmx else "processing/session.html", context)
+
+
+@require_POST
+@page
+def pause(request: HtmxRequest, session_id: UUID) -> HttpResponse:
+    """Stop handing out a session's work."""
+    return _take_step(request, session_id, "pause")
+
+
+@require_POST
+@page
+def resume(request: HtmxRequest, session_id: UUID) -> HttpResponse:
+    """Lift a pause."""
+    return _take_step(request, session_id, "resume")
+
+
+@page
+def cancel(request: HtmxRequest, session_id: UUID) -> HttpResponse:
+    """Ask whether a session is to be given up for good, then do so."""
+    if request.method == "POST":
+        return _take_step(request, session_id, "cancel")
+    detection.look()
+    found = operated_session(request, session_id, Action.CANCEL)
+    overview = overview_of(found, _crash_of(found))
+    return render(request, "processing/cancel.html", {"overview": overview, "form": StepForm()})
+
+
+def _take_step(request: HtmxRequest, session_id: UUID, step: str) -> HttpResponse:
+    """Take one step of the model; a state that does not allow it answers 409 with the sentence."""
+    found = operated_session(request, session_id, Action(step))
+    form = StepForm(request.POST)
+    if not form.is_valid():
+        context = {"overview": overview_of(found, _crash_of(found)), "form": form}
+        return render(request, "processing/cancel.html", context, status=400)
+    why = form.cleaned_data["why"]
+    person = person_of(request)
+    steps: "dict[str, Callable[[], None]]" = {
+        "pause": lambda: acts.pause(found, why=why, **person),
+        "resume": lambda: acts.resume(found, **person),
+        "cancel": lambda: acts.cancel(found, why=why, **person),
+    }
+    try:
+        steps[step]()
+    except StepRefused as error:
+        context = {"overview": overview_of(found, _crash_of(found)), "refusal": str(error)}
+        return render(request, "processing/session.html", context, status=409)
+    logger.info("session step taken", extra={"session": str(found.pk), "step": step, "user": request.user.pk})
+    return redirect("session", session_id=found.pk)
+
+
+def _crash_of(session: ProcessingSession) -> CrashLine | None:
+    crash = detection.last_crash_of(session)
+    return _line_of(crash) if crash else None
+
+
+def _line_of(crash: Crash) -> CrashLine:
+    return CrashLine(
+        cause=crash.get_crash_type_display(),
+        probability=max(crash.probabilities.values(), default=None),
+        evidence=crash.evidence,
+        photo=crash.photo,
+        discarded_count=crash.discarded_count,
+        detected_at=crash.detected_at,
+    )

@@ -1,0 +1,1 @@
+"""The pages of crashes, recoveries, checkpoints and the audit log."""
