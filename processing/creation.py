@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 
 from processing.models import Preset, ProcessingSession
 from processing.models.preset import DEFAULT_PRESET
-from processing.sources import Folder, check_source, path_text
+from processing.sources import Folder, SourceRefused, check_source, path_text
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -60,12 +60,25 @@ class Wish:
         }
 
 
+def readable_source(source: str) -> bytes:
+    """Give the path of a folder that sessions may read. Raises SourceRefused with a sentence.
+
+    Beyond loopback nothing may be read until somebody has said what, because those who ask are not at this machine.
+    """
+    roots = settings.STOCKPROOF_SOURCE_ROOTS
+    if not roots and settings.STOCKPROOF_SERVED == "public":
+        raise SourceRefused(
+            "No folder may be read yet: whoever runs this installation names them in STOCKPROOF_SOURCE_ROOTS."
+        )
+    return check_source(source, roots)
+
+
 def source_with_photos(source: str, *, recursive: bool) -> bytes:
     """Give the path of a source that something can come of, before anything is created.
 
     Raises SourceRefused or NoPhotos, each with a sentence.
     """
-    path = check_source(source, settings.STOCKPROOF_SOURCE_ROOTS)
+    path = readable_source(source)
     if not Folder(path, recursive=recursive, left_out=(bytes(settings.STOCKPROOF_VAR),)).has_photo():
         raise NoPhotos(path)
     return path

@@ -1,16 +1,25 @@
 """What pages accept from people."""
 
 import json
+import unicodedata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from processing.analysis.verdict import RULES
-from processing.models import Preset
+from processing.counting import CountLost, DryCount
+from processing.creation import NoPhotos, Unknown, Wish, readable_source, source_with_photos
+from processing.models import Preset, ProcessingSession
+from processing.models.preset import DEFAULT_PRESET
 from processing.models.session_set import TABS
+from processing.sources import SourceRefused
+from processing.starting import open_session_of
 
 if TYPE_CHECKING:
     PresetModelForm = forms.ModelForm[Preset]
@@ -18,6 +27,29 @@ else:
     PresetModelForm = forms.ModelForm
 
 WHY_LENGTH_MAX = 200
+PATH_LENGTH_MAX = 4096
+NAME_LENGTH_MAX = 200
+PHOTOS_MAX = 10_000
+
+
+def one_line(text: str) -> None:
+    """Refuse control characters: they cannot be seen, and break lines of lists and logs."""
+    if any(unicodedata.category(letter) == "Cc" for letter in text):
+        raise ValidationError(_("Leave out control characters, such as line breaks and tabs."))
+
+
+def a_count(label: Any, initial: int, hint: Any) -> forms.IntegerField:
+    """Make a field for a number of photos."""
+    suits = _("Enter a whole number from 1 to {most}; {initial} suits most.")
+    text = format_lazy(suits, most=f"{PHOTOS_MAX:,}", initial=initial)
+    return forms.IntegerField(
+        label=label,
+        initial=initial,
+        min_value=1,
+        max_value=PHOTOS_MAX,
+        help_text=hint,
+        error_messages=dict.fromkeys(("required", "invalid", "min_value", "max_value"), text),
+    )
 
 
 class SessionListForm(forms.Form):
@@ -44,6 +76,12 @@ class StepForm(forms.Form):
         max_length=WHY_LENGTH_MAX,
         required=False,
     )
+
+
+class NoteForm(forms.Form):
+    """What a person notes beside an act."""
+
+    note = forms.CharField(label=_("Note"), max_length=WHY_LENGTH_MAX, required=False, validators=[one_line])
 
 
 class LoginForm(AuthenticationForm):
@@ -94,3 +132,95 @@ class PresetForm(PresetModelForm):
             "An object of names and limits. A rule that is left out is not applied. Sessions keep a copy of the "
             "rules that they began with. Known are: %(known)s."
         ) % {"known": known}
+
+
+class NewSessionForm(forms.Form):
+    """A folder, the rules to judge it by, and how often to save. It is checked by what the command checks."""
+
+    source = forms.CharField(
+        label=_("Folder with photos"),
+        max_length=PATH_LENGTH_MAX,
+        validators=[one_line],
+        error_messages={"required": _("Give the path of a folder, such as /photos/2026/autumn.")},
+    )
+    recursive = forms.BooleanField(label=_("With the folders inside it"), required=False, initial=True)
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=NAME_LENGTH_MAX,
+        required=False,
+        validators=[one_line],
+        help_text=_("Left empty, it is called as the folder."),
+    )
+    preset = forms.CharField(label=_("Rules"), initial=DEFAULT_PRESET, max_length=100)
+    checkpoint_interval = a_count(
+        _("Save after every"),
+        settings.CHECKPOINT_INTERVAL,
+        _("photos. A crash costs fewer than twice as many."),
+    )
+    batch_size = a_count(_("Photos in a batch"), settings.BATCH_SIZE, _("What one worker takes at a time."))
+    beside = forms.BooleanField(required=False, label=_("Begin another one beside it"))
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._user = user
+        self.columns: dict[str, Any] = {}
+        self.unfinished: ProcessingSession | None = None
+
+    def counts(self) -> list[forms.BoundField]:
+        """Give the two fields that are numbers of photos."""
+        return [self["checkpoint_interval"], self["batch_size"]]
+
+    def clean(self) -> dict[str, Any]:
+        """Look whether a session can come of it; the columns are then ready. What is wrong stands at its field."""
+        cleaned = self.cleaned_data
+        if self.errors:
+            return cleaned
+        try:
+            path = source_with_photos(absolute(cleaned["source"]), recursive=cleaned["recursive"])
+        except (SourceRefused, NoPhotos) as error:
+            self.add_error("source", str(error))
+            return cleaned
+        self._wish(path)
+        self._look_for_another(path)
+        return cleaned
+
+    def _wish(self, path: bytes) -> None:
+        asked = ("name", "recursive", "preset", "batch_size", "checkpoint_interval")
+        wish = Wish(source=path, owner=self._user, **{name: self.cleaned_data[name] for name in asked})
+        try:
+            self.columns = wish.columns()
+        except Unknown as error:
+            self.add_error("preset", str(error))
+
+    def _look_for_another(self, path: bytes) -> None:
+        self.unfinished = open_session_of(path, ProcessingSession.objects.visible_to(self._user))
+        if self.unfinished is not None and not self.cleaned_data["beside"]:
+            self.add_error("beside", _("This folder has a session that is not finished."))
+
+
+class LookForm(forms.Form):
+    """Which folder is to be counted, or the count so far."""
+
+    source = forms.CharField(max_length=PATH_LENGTH_MAX, required=False, validators=[one_line])
+    recursive = forms.BooleanField(required=False)
+    preset = forms.CharField(max_length=100, required=False)
+    kept = forms.CharField(max_length=20_000, required=False)
+
+    def count(self) -> DryCount:
+        """Begin a count, or take up the one so far. Raises SourceRefused or CountLost, each with a sentence."""
+        if self.cleaned_data["kept"]:
+            return DryCount.read(self.cleaned_data["kept"])
+        if not self.cleaned_data["source"]:
+            raise CountLost(_("Give the path of a folder first."))
+        path = readable_source(absolute(self.cleaned_data["source"]))
+        return DryCount.begin(path, recursive=self.cleaned_data["recursive"])
+
+
+def absolute(source: str) -> str:
+    """Refuse a path that begins nowhere: the web process stands in no folder that a person would mean."""
+    path = Path(source).expanduser() if source.startswith("~/") else Path(source)
+    if not path.is_absolute():
+        raise SourceRefused(
+            f"The source {source!r} is not a whole path. Give it from the beginning, such as /photos."
+        )
+    return str(path)

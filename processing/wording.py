@@ -9,6 +9,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
+SIZES = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 NO_BREAK: Final = "\u00a0"
 
 CERTAINTIES = ((0.95, _("almost certainly")), (0.85, _("very likely")), (0.60, _("likely")))
@@ -53,6 +54,19 @@ def grouped(number: int) -> str:
 def one_decimal(number: float) -> str:
     """Write a rate or a share with at most one decimal: 38.4."""
     return number_format(round(number, 1), 1, use_l10n=True, force_grouping=True)
+
+
+def file_size(bytes_count: float) -> str:
+    """Write a size in the largest unit of thousands that keeps a whole number: 45 MB, 96.4 GB."""
+    for unit, name in SIZES:
+        if bytes_count >= unit:
+            return f"{_short(bytes_count / unit)}{NO_BREAK}{name}"
+    return f"{grouped(round(bytes_count))}{NO_BREAK}{gettext('bytes')}"
+
+
+def _short(number: float) -> str:
+    rounded = round(number, 1)
+    return grouped(int(rounded)) if rounded == int(rounded) else one_decimal(rounded)
 
 
 def percent_of(part: int, whole: int) -> str:

@@ -14,6 +14,7 @@ register.filter("one_decimal", wording.one_decimal)
 register.filter("instant", wording.instant)
 register.filter("duration", wording.duration)
 register.filter("forecast", wording.forecast)
+register.filter("file_size", wording.file_size)
 
 
 @register.filter

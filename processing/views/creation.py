@@ -1,14 +1,68 @@
-"""A new session."""
+"""A new session: a folder, what is in it, the rules, and the start."""
+
+import logging
 
 from django.http import HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
 
+from processing import access
+from processing.counting import CountLost
+from processing.forms import LookForm, NewSessionForm
+from processing.models import ProcessingSession
+from processing.sources import SourceRefused
+from processing.starting import CountPanel, count_on, preset_choices, readable_roots, rules_named
 from processing.views.guard import HtmxRequest, page
 
+logger = logging.getLogger(__name__)
 
-@require_safe
+
+@require_http_methods(["GET", "HEAD", "POST"])
 @page
 def new_session(request: HtmxRequest) -> HttpResponse:
-    """A new session."""
-    return render(request, "processing/creation.html", {})
+    """Ask what is to be proofed; count what is there; begin."""
+    if not access.may_operate(request.user):
+        raise access.NotAllowed(_("Your role may look at sessions, but not begin one."))
+    if request.method != "POST":
+        return _ask(request, NewSessionForm(user=request.user))
+    if "look" in request.POST or "kept" in request.POST:
+        return _count(request)
+    form = NewSessionForm(request.POST, user=request.user)
+    if not form.is_valid():
+        return _ask(request, form, status=400)
+    session = ProcessingSession.start(**form.columns)
+    logger.info("session begun", extra={"session": str(session.pk), "user": request.user.pk})
+    return redirect("session", session_id=session.pk)
+
+
+def _count(request: HtmxRequest) -> HttpResponse:
+    """Count a little; as a part for the page that asks again, or as the whole page."""
+    panel = _panel(LookForm(request.POST))
+    if request.htmx:
+        preset = request.POST.get("preset", "")
+        return render(request, "processing/_count.html", {"panel": panel, "preset": preset})
+    form = NewSessionForm(user=request.user, initial=request.POST.dict())
+    return _ask(request, form, panel)
+
+
+def _panel(form: LookForm) -> CountPanel:
+    if not form.is_valid():
+        return CountPanel(trouble=" ".join(str(error) for errors in form.errors.values() for error in errors))
+    try:
+        return count_on(form.count(), rules_named(form.cleaned_data["preset"]))
+    except (SourceRefused, CountLost) as error:
+        return CountPanel(trouble=str(error))
+
+
+def _ask(
+    request: HtmxRequest, form: NewSessionForm, panel: CountPanel | None = None, status: int = 200
+) -> HttpResponse:
+    context = {
+        "form": form,
+        "panel": panel or CountPanel(),
+        "presets": preset_choices(),
+        "preset": form["preset"].value(),
+        "roots": readable_roots(),
+    }
+    return render(request, "processing/creation.html", context, status=status)
