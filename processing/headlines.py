@@ -1,6 +1,6 @@
 """A session's status in honest words: what it is, and what a person should know beside it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from django.utils.translation import gettext as _
 
@@ -39,6 +39,7 @@ class Refusals:
     pause: str
     resume: str
     cancel: str
+    checkpoint: str
 
 
 def headline_of(snapshot: Snapshot) -> Headline:
@@ -90,12 +91,15 @@ def _interrupted(session: ProcessingSession) -> str:
     return _("since {when}").format(when=wording.instant(session.crashed_at)) if session.crashed_at else ""
 
 
-def refusals_of(session: ProcessingSession) -> Refusals:
-    """Say for each button why it cannot be pressed, by the table of steps."""
+def refusals_of(session: ProcessingSession, *, may_operate: bool) -> Refusals:
+    """Say for each button why it cannot be pressed, by the person's role and by the table of steps."""
+    if not may_operate:
+        return Refusals(*[_("You may look at this session, but not change it.")] * len(fields(Refusals)))
     return Refusals(
         pause="" if _allows("pause", session) else _reason(session.status),
         resume="" if _allows("resume", session) else _reason(session.status),
         cancel="" if _allows("cancel", session) else _reason(session.status),
+        checkpoint=_reason(session.status) if session.status == Status.CANCELLED else "",
     )
 
 

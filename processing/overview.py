@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any
 
 from django.utils.translation import gettext as _
 
-from processing import film, wording
+from processing import film, labor, pace, wording
 from processing.headlines import Headline, Refusals, headline_of, refusals_of
+from processing.labor import WorkerLine
 from processing.models import Batch, ProcessingSession
 from processing.snapshots import Snapshot, snapshots_of
 from processing.states import Status, Verdict
@@ -58,18 +58,6 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerLine:
-    """One worker in a lane of the session."""
-
-    host: str
-    pid: int
-    device: str
-    age_s: int
-    photo: str
-    rate_per_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class CrashLine:
     """The session's last crash; probability is that of its cause, None when nothing was weighed."""
 
@@ -98,6 +86,8 @@ class Overview:
     reasons: list[Bar]
     doomed: list[Bar]
     workers: list[WorkerLine]
+    bottleneck: str
+    chart: pace.Chart | None
     crash: CrashLine | None
 
     @property
@@ -163,7 +153,9 @@ class Overview:
         held = (session.hold_by, session.hold_why, session.last_error, session.crashed_at, session.attempt)
         listed = (session.found_count, session.total, session.skipped_count, session.lanes)
         shown = (self.headline, self.refusals, self.strip, self.verdicts, self.reasons, self.doomed)
-        return _digest(shown, self.workers, held, listed, self.crash, self.snapshot.status)
+        return _digest(
+            shown, self.workers, self.bottleneck, self.chart, held, listed, self.crash, self.snapshot.status
+        )
 
 
 def rows_of(sessions: Sequence[ProcessingSession]) -> list[Row]:
@@ -192,7 +184,7 @@ def rows_version(rows: Sequence[Row], *others: object) -> str:
     return _digest(shown, *others)
 
 
-def overview_of(session: ProcessingSession, crash: CrashLine | None) -> Overview:
+def overview_of(session: ProcessingSession, crash: CrashLine | None, *, may_operate: bool = True) -> Overview:
     """Build one session's page from stored counters."""
     snapshot = snapshots_of([session])[0]
     counts = session.counts()
@@ -201,14 +193,25 @@ def overview_of(session: ProcessingSession, crash: CrashLine | None) -> Overview
     return Overview(
         snapshot=snapshot,
         headline=headline_of(snapshot),
-        refusals=refusals_of(session),
+        refusals=refusals_of(session, may_operate=may_operate),
         strip=_page_strip(snapshot),
         verdicts=[_bar(code, words[code], verdicts[code], counts["processed"]) for code in verdicts],
         reasons=_reason_bars(session.count_reasons()),
         doomed=_reason_bars(session.doomed_counts),
-        workers=[_worker_line(worker) for worker in snapshot.workers],
+        workers=[labor.line_of(worker) for worker in snapshot.workers],
+        bottleneck=labor.bottleneck_of(snapshot.workers),
+        chart=_chart(snapshot),
         crash=crash,
     )
+
+
+def _chart(snapshot: Snapshot) -> pace.Chart | None:
+    """Draw the pace up to now where somebody works, else up to the last batch that ended."""
+    session = snapshot.session
+    now = None
+    if snapshot.workers and session.status == Status.RUNNING:
+        now = pace.point_now(snapshot.workers[0].now, snapshot.status["processed"])
+    return pace.chart_of(session.pace, now)
 
 
 def _row_strip(snapshot: Snapshot) -> film.Strip:
@@ -240,13 +243,6 @@ def _reason_bars(counts: Mapping[str, int]) -> list[Bar]:
 def _bar(code: str, word: str, count: int, longest: int) -> Bar:
     length = BAR_WIDTH * count / longest if longest else 0.0
     return Bar(code, word, count, f"{max(length, 4.0) if count else 0.0:.1f}")
-
-
-def _worker_line(worker: Any) -> WorkerLine:
-    age_s = max(round((worker.now - worker.heartbeat_at).total_seconds()), 0)
-    rate = worker.telemetry.get("rate_per_s")
-    photo = worker.telemetry.get("photo") or ""
-    return WorkerLine(worker.host, worker.pid, worker.device, age_s, photo, rate)
 
 
 def _digest(*parts: object) -> str:

@@ -43,6 +43,15 @@ class Times:
         """Round for the log line."""
         return {name: round(getattr(self, name), 4) for name in self.__dataclass_fields__}
 
+    def as_stages(self) -> dict[str, float]:
+        """Say for how long each stage kept the batch waiting: reading, decoding, measuring, the database."""
+        return {
+            "read": round(self.read_s, 3),
+            "decode": round(self.decode_s, 3),
+            "measure": round(self.measure_s, 3),
+            "commit": round(self.wait_s, 3),
+        }
+
 
 @dataclass(slots=True)
 class Slice:
@@ -260,7 +269,7 @@ class PhotoRun:
             try:
                 reading = read_photo(self.folder, photo)
             except OSError as error:
-                self.work.presence.recorder.note_error(error)
+                self.work.presence.recorder.note_error(error, source_tries=attempt + 2)
                 if attempt + 1 == SOURCE_TRIES_MAX or not self.work.may_go_on():
                     raise SourceGone(_cannot_be_read(photo, error)) from error
                 with self.work.presence.off_the_clock():
@@ -268,6 +277,7 @@ class PhotoRun:
             else:
                 if attempt:
                     self.work.presence.recorder.note_overcome()
+                    self.work.presence.recorder.note(source_tries=0)
                 return reading
         raise RuntimeError("SOURCE_TRIES_MAX must be at least 1.")
 
@@ -289,6 +299,7 @@ class PhotoRun:
         self.work.presence.telemetry.update(
             photo=path_text(group[-1].path),
             rate_per_s=round(self.analyzed_count / elapsed_s, 3) if elapsed_s else None,
+            stages=self.times.as_stages(),
             device_memory_bytes=self.pipeline.count_device_bytes(),
             device_utilization=round(self.times.measure_s / elapsed_s, 3) if elapsed_s else None,
         )
@@ -319,7 +330,7 @@ def commit_surely(batch: Batch, chunk: list[ImageResult], work: Slice) -> None:
 
     test: test_lost_commit_answer_doubles_nothing.
     """
-    wait_s, unsure = 0.25, False
+    wait_s, unsure, tries = 0.25, False, 1
     while True:
         try:
             if not (unsure and batch.has_landed()):
@@ -330,12 +341,14 @@ def commit_surely(batch: Batch, chunk: list[ImageResult], work: Slice) -> None:
             if work.presence.wants_to_stop:
                 raise
             logger.warning("commit failed, waiting", extra={"error": str(error), "wait_s": wait_s})
-            work.presence.recorder.note_error(error, phase="waiting for the database")
+            tries += 1
+            work.presence.recorder.note_error(error, phase="waiting for the database", database_tries=tries)
             time.sleep(wait_s)
             wait_s = min(wait_s * 2, WAIT_S_MAX)
         else:
             if unsure:
                 work.presence.recorder.note_overcome()
+                work.presence.recorder.note(database_tries=0)
             return
 
 

@@ -21,6 +21,7 @@ urlpatterns = [
     path("sessions/<uuid:session_id>/pause/", session.pause, name="session-pause"),
     path("sessions/<uuid:session_id>/resume/", session.resume, name="session-resume"),
     path("sessions/<uuid:session_id>/cancel/", session.cancel, name="session-cancel"),
+    path("sessions/<uuid:session_id>/checkpoint/", session.checkpoint, name="session-checkpoint"),
     path("sessions/<uuid:session_id>/results/", results.results, name="session-results"),
     path("sessions/<uuid:session_id>/results/<int:position>/", photo.photo, name="session-photo"),
     path(

@@ -9,9 +9,10 @@ from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from processing import access, digests, keys, states
+from processing import access, digests, keys, pace, states
 from processing.models.batch import Batch
 from processing.models.commit import COUNTERS, shifted
 from processing.models.session_set import SessionQuerySet
@@ -280,7 +281,8 @@ class ProcessingSession(models.Model):
         self.finished_sum = digests.add_finished(self.finished_sum, batch.pk, digest)
         for name in COUNTERS:
             setattr(self, name, getattr(self, name) + counters[name])
-        changes: dict[str, Any] = {name: getattr(self, name) for name in COUNTERS}
+        self.pace = pace.with_point(self.pace, timezone.now(), self.processed)
+        changes: dict[str, Any] = {name: getattr(self, name) for name in (*COUNTERS, "pace")}
         ProcessingSession.objects.filter(pk=self.pk).update(
             reason_counts=self.reason_counts, finished_sum=self.finished_sum, **changes
         )

@@ -4,17 +4,21 @@ import logging
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from processing.forms import SessionPartForm, StepForm
+from processing import access, wording
+from processing.forms import NoteForm, SessionPartForm, StepForm
 from processing.models import ProcessingSession, StepRefused
-from processing.overview import CrashLine, overview_of
+from processing.overview import CrashLine, Overview, overview_of
 from processing.views.guard import HtmxRequest, operated_session, page, person_of, seen_session
-from recovery import acts, detection
+from recovery import acts, checkpoint_acts, detection
 from recovery.audit import Action
+from recovery.kinds import CheckpointType
 from recovery.models import Crash
 
 if TYPE_CHECKING:
@@ -32,7 +36,7 @@ def session(request: HtmxRequest, session_id: UUID) -> HttpResponse:
         raise BadRequest("The page says that it shows something that it cannot show.")
     detection.look()
     found = seen_session(request, session_id)
-    overview = overview_of(found, _crash_of(found))
+    overview = _overview(request, found)
     if request.htmx and overview.version == form.cleaned_data["version"]:
         return HttpResponse(status=204)
     said = form.cleaned_data["said"]
@@ -61,8 +65,28 @@ def cancel(request: HtmxRequest, session_id: UUID) -> HttpResponse:
         return _take_step(request, session_id, "cancel")
     detection.look()
     found = operated_session(request, session_id, Action.CANCEL)
-    overview = overview_of(found, _crash_of(found))
+    overview = _overview(request, found)
     return render(request, "processing/cancel.html", {"overview": overview, "form": StepForm()})
+
+
+@require_POST
+@page
+def checkpoint(request: HtmxRequest, session_id: UUID) -> HttpResponse:
+    """Take a checkpoint now, which is kept for ever."""
+    found = operated_session(request, session_id, Action.CHECKPOINT)
+    form = NoteForm(request.POST)
+    if not form.is_valid():
+        raise BadRequest("The note of a checkpoint is a line of at most 200 characters.")
+    try:
+        made = checkpoint_acts.take(
+            found, CheckpointType.MANUAL, note=form.cleaned_data["note"], **person_of(request)
+        )
+    except StepRefused as error:
+        context = {"overview": _overview(request, found), "refusal": str(error)}
+        return render(request, "processing/session.html", context, status=409)
+    told = _("Checkpoint taken at {count} photos. It is kept until you unpin it.")
+    messages.success(request, told.format(count=wording.grouped(made.processed_count)))
+    return redirect("session", session_id=found.pk)
 
 
 def _take_step(request: HtmxRequest, session_id: UUID, step: str) -> HttpResponse:
@@ -70,11 +94,11 @@ def _take_step(request: HtmxRequest, session_id: UUID, step: str) -> HttpRespons
     found = operated_session(request, session_id, Action(step))
     form = StepForm(request.POST)
     if not form.is_valid():
-        context = {"overview": overview_of(found, _crash_of(found)), "form": form}
+        context = {"overview": _overview(request, found), "form": form}
         return render(request, "processing/cancel.html", context, status=400)
     why = form.cleaned_data["why"]
     person = person_of(request)
-    steps: "dict[str, Callable[[], None]]" = {
+    steps: dict[str, Callable[[], None]] = {
         "pause": lambda: acts.pause(found, why=why, **person),
         "resume": lambda: acts.resume(found, **person),
         "cancel": lambda: acts.cancel(found, why=why, **person),
@@ -82,10 +106,15 @@ def _take_step(request: HtmxRequest, session_id: UUID, step: str) -> HttpRespons
     try:
         steps[step]()
     except StepRefused as error:
-        context = {"overview": overview_of(found, _crash_of(found)), "refusal": str(error)}
+        context = {"overview": _overview(request, found), "refusal": str(error)}
         return render(request, "processing/session.html", context, status=409)
     logger.info("session step taken", extra={"session": str(found.pk), "step": step, "user": request.user.pk})
     return redirect("session", session_id=found.pk)
+
+
+def _overview(request: HtmxRequest, session: ProcessingSession) -> Overview:
+    may_operate = access.may_operate(request.user, session)
+    return overview_of(session, _crash_of(session), may_operate=may_operate)
 
 
 def _crash_of(session: ProcessingSession) -> CrashLine | None:

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 import pytest
+from django.contrib.auth.models import Group
 from django.test import Client
 
 from processing.models import ProcessingSession
 from processing.states import Status
+from recovery.models import AuditEntry, Checkpoint
 from tests.factories import make_batch, make_results, make_worker, no_seal
 from tests.people import address
 
@@ -128,3 +130,58 @@ def test_step_is_refused_when_the_form_is_forged(session: ProcessingSession, ste
     assert response.status_code == 403
     assert "This form was too old" in response.content.decode()
     assert session.status == Status.RUNNING
+
+
+def test_checkpoint_now_takes_one_that_is_kept_and_says_so(ines: Client, session: ProcessingSession) -> None:
+    response = ines.post(address(session, "checkpoint"), {"note": "before the lens"}, follow=True)
+
+    made = Checkpoint.objects.get(session=session)
+    assert (made.checkpoint_type, made.pinned, made.note) == ("manual", True, "before the lens")
+    assert "Checkpoint taken at 0 photos. It is kept until you unpin it." in response.content.decode()
+    assert AuditEntry.objects.get(action="checkpoint").actor == "ines"
+
+
+def test_checkpoint_now_is_refused_when_the_session_is_cancelled(
+    ines: Client, session: ProcessingSession
+) -> None:
+    session.cancel()
+
+    response = ines.post(address(session, "checkpoint"))
+
+    assert response.status_code == 409
+    assert "it is cancelled" in response.content.decode()
+    assert Checkpoint.objects.count() == 0
+
+
+@pytest.mark.parametrize("note", ["x" * 201, "a\tb", "a\0b"])
+def test_checkpoint_now_is_refused_when_the_note_cannot_be_kept(
+    ines: Client, session: ProcessingSession, note: str
+) -> None:
+    assert ines.post(address(session, "checkpoint"), {"note": note}).status_code == 400
+    assert Checkpoint.objects.count() == 0
+
+
+@pytest.mark.parametrize("step", [*STEPS, "checkpoint"])
+def test_viewer_is_refused_with_an_entry_in_the_audit_log(
+    ines: Client, session: ProcessingSession, step: str
+) -> None:
+    session.owner.groups.add(Group.objects.get(name="Viewer"))
+
+    response = ines.post(address(session, step))
+
+    session.refresh_from_db()
+    assert response.status_code == 403
+    assert "You may look at this session, but not change it." in response.content.decode()
+    assert session.status == Status.RUNNING
+    assert [(entry.actor, entry.outcome) for entry in AuditEntry.objects.filter(action=step)] == [
+        ("ines", "refused: You may look at this session, but not change it.")
+    ]
+
+
+def test_buttons_say_why_they_cannot_be_pressed_by_a_viewer(ines: Client, session: ProcessingSession) -> None:
+    session.owner.groups.add(Group.objects.get(name="Viewer"))
+
+    page = ines.get(address(session)).content.decode()
+
+    assert "You may look at this session, but not change it." in page
+    assert page.count('aria-disabled="true"') == 3
