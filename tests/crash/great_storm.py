@@ -87,8 +87,8 @@ class GreatStorm:
         """Say who is there and what the target's command has said: for a failing test's message."""
         session = ProcessingSession.objects.filter(name=self._name).first()
         status = session and (session.status, session.attempt, session.last_error)
-        said = self._run.out_path.read_text()[-500:] + self._run.log()[-1500:]
-        return f"{self.report()}\n{self._name} {status} {self._run.process.args}\n{self.studio.processes()}\n{said}"
+        told = self._run.told()
+        return f"{self.report()}\n{self._name} {status} {self._run.process.args}\n{self.studio.processes()}\n{told}"
 
     def _stored(self) -> int:
         return ask(lambda: ImageResult.objects.filter(session__name=self._name).count())
@@ -140,7 +140,7 @@ class GreatStorm:
         A server that is killed just when the command ends is the one thing that it may notice: nobody can tell then
         that it ended well.
         """
-        assert run.end() == 0 or "clean end not recorded" in run.log(), run.log()
+        assert run.end() == 0 or "clean end not recorded" in run.log(), run.told()
         session = ask(lambda: ProcessingSession.objects.get(name=name))
         ask(lambda: assert_session_exact(session, self.expected))
         interruptions = Crash.objects.filter(session=session, interrupts=True)
@@ -190,7 +190,7 @@ class GreatStorm:
                 self._go_on()
         self._check_target(ask(lambda: ProcessingSession.objects.get(name=self._name)))
         self._serve.send(signal.SIGTERM)
-        assert self._serve.end() == 0, self._serve.log()
+        assert self._serve.end() == 0, self._serve.told()
         until(lambda: not self.studio.processes())
 
     def _is_over(self) -> bool:
