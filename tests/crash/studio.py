@@ -76,7 +76,9 @@ class Run:
     def told(self) -> str:
         """Give its exit code and the end of what it wrote: with `--json`, errors are on stdout."""
         out = self.out_path.read_text(errors="replace")
-        return f"exit {self.process.poll()}\nstdout: {out[-TOLD_LETTERS:]}\nstderr: {self.log()[-TOLD_LETTERS:]}"
+        return (
+            f"exit {self.process.poll()}\nstdout: {out[-TOLD_LETTERS:]}\nstderr: {self.log()[-TOLD_LETTERS:]}"
+        )
 
 
 class Studio:
