@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from django.conf import settings
 from django.db import connection
@@ -18,7 +18,7 @@ from processing.models import ProcessingSession, StepRefused, Worker
 from processing.models.session import Alarm
 from processing.states import Status
 from processing.sweep import Announce, offered_by, sweep
-from processing.worker import DATABASE_ERRORS, ENDING, Presence
+from processing.worker import DATABASE_ERRORS, ENDING, ENDING_PATIENCE_S, Presence, insistently
 
 if TYPE_CHECKING:
     from processing.recorder import FlightRecorder
@@ -41,6 +41,12 @@ CRASH_LOOP_DEATHS_MIN = 10
 CRASH_LOOP = (
     "Workers died {deaths} times in a row without progress. Look at the last error, then recover the session."
 )
+
+T = TypeVar("T")
+
+
+class CalledOff(Exception):
+    """Nobody wants any more what a parent works for; what it was asked to call raises this."""
 
 
 class Child:
@@ -112,7 +118,9 @@ class Parent:
         self._recorder: FlightRecorder | None = None
         self.signal_count = 0
         self.last_signal = 0
+        self._first_signal_s = 0.0
         self.is_broken = False
+        self._is_dying = False
         self._progress: Sequence[object] = []
         self._deaths_before = 0
         self._cluster: Child
@@ -138,6 +146,34 @@ class Parent:
             self._queue_name = queue.private_queue(row.token)
         return row
 
+    def begin(self, act: Callable[[], object]) -> None:
+        """Do an act that registers this parent, through database failures, and never twice.
+
+        The row is stored in the act's own transaction, so after a lost answer it tells whether the act was done.
+        test: test_act_that_begins_an_attendance_is_done_once_when_its_answer_is_lost.
+        """
+
+        def once() -> None:
+            if self._recorder is not None:
+                if Worker.objects.filter(token=self._recorder.token).exists():
+                    return
+                self._recorder.close()
+                self._recorder = None
+            act()
+
+        self.insist(once)
+
+    def insist(self, ask: Callable[[], T]) -> T:
+        """Ask the database until it answers. After a stop that has its limits; then this raises what it says.
+
+        A second stop ends the waiting at once, one alone after ENDING_PATIENCE_S.
+        """
+        return insistently(ask, self._gives_up)
+
+    def _gives_up(self) -> bool:
+        waited_s = time.monotonic() - self._first_signal_s
+        return self.signal_count > 1 or (self.signal_count == 1 and waited_s > ENDING_PATIENCE_S)
+
     def add_chore(self, chore: Callable[[], object]) -> None:
         """Do something every CHORE_S, in a thread of its own, while this parent runs."""
         self._chores.append(chore)
@@ -155,24 +191,33 @@ class Parent:
     ) -> None:
         """Work until it is over or a signal asks to stop; then drain, and mark the clean end.
 
-        `announce` learns of a session's listing before its first photo is worked on.
+        `announce` learns of a session's listing before its first photo is worked on. An error that nobody expected
+        goes on to the caller: what is in hand is drained, and the end is a death for the others to find.
+        test: test_parent_that_dies_of_an_unexpected_error_is_no_clean_end.
         """
         self._announce = announce
         row = self.presence.row
-        living = Worker.objects.living().parents()
-        queue.drop_dead_queues(set(living.values_list("token", flat=True)))
+        self.insist(_drop_dead_queues)
         self._begin(row)
         chores = [threading.Thread(target=self._repeat, args=(chore,)) for chore in self._chores]
         for thread in chores:
             thread.start()
         try:
             self._work(is_over, on_stop)
+        except CalledOff:
+            on_stop()
+            raise
+        except Exception as error:
+            self._is_dying = True
+            self.presence.recorder.note_error(error, is_fatal=True)
+            raise
         finally:
             self._is_over.set()
             self._stop_children()
             for thread in chores:
                 thread.join()
-            self._end()
+            if not self._is_dying:
+                self._end()
 
     def _repeat(self, chore: Callable[[], object]) -> None:
         while not self._is_over.wait(CHORE_S):
@@ -183,6 +228,7 @@ class Parent:
             connection.close()
 
     def _note_signal(self, signum: int, _frame: object) -> None:
+        self._first_signal_s = self._first_signal_s or time.monotonic()
         self.signal_count += 1
         self.last_signal = signum
         if self._recorder is not None:
@@ -269,13 +315,16 @@ class Parent:
 
     def _end(self) -> None:
         try:
-            if self.presence.row.serves_id:
-                queue.drop_queue(self._queue_name)
-            self.presence.end()
-            self._bury_killed()
+            self.insist(self._mark_end)
+            self.insist(self._bury_killed)
         except DATABASE_ERRORS as error:
             logger.warning("clean end not recorded", extra={"error": str(error)})
             self.presence.recorder.note_error(error, phase=ENDING)
+
+    def _mark_end(self) -> None:
+        if self.presence.row.serves_id:
+            queue.drop_queue(self._queue_name)
+        self.presence.end()
 
     def _bury_killed(self) -> None:
         """Bury the workers that an abort has killed, as they die: nobody else may come by for a long time.
@@ -287,6 +336,11 @@ class Parent:
         while Worker.objects.living().filter(parent=row).exists() and time.monotonic() < deadline:
             self._look(row)
             time.sleep(TICK_S)
+
+
+def _drop_dead_queues() -> None:
+    living = Worker.objects.living().parents()
+    queue.drop_dead_queues(set(living.values_list("token", flat=True)))
 
 
 def _fail_all(sessions: list[ProcessingSession], error: str, alarm: Alarm | None) -> None:

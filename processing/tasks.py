@@ -4,6 +4,7 @@ import functools
 import logging
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from uuid import UUID
@@ -16,7 +17,7 @@ from processing.analysis.pipeline import Pipeline
 from processing.models import Batch, LeaseLost, ProcessingSession, Worker
 from processing.runner import Slice
 from processing.sweep import offer_lanes
-from processing.worker import DATABASE_ERRORS, Presence, Watch, patiently
+from processing.worker import DATABASE_ERRORS, ENDING_PATIENCE_S, Presence, Watch, insistently, patiently
 from recovery import checkpoints, detection
 
 logger = logging.getLogger(__name__)
@@ -72,9 +73,13 @@ def _on_stop(draining: threading.Event, signum: int, _frame: object) -> None:
 
 
 def _live(presence: Presence, queue_name: str) -> None:
-    """Take calls until a stop is wanted."""
+    """Take calls until a stop is wanted. A database that is away for a moment makes no death of a clean end.
+
+    test: test_run_ends_well_when_the_database_fails_once_at_each_question_of_its_end.
+    """
     queue.work_off(queue_name, lambda: presence.wants_to_stop)
-    presence.end()
+    late_s = time.monotonic() + ENDING_PATIENCE_S
+    insistently(presence.end, lambda: time.monotonic() > late_s)
 
 
 def _come_alive(parent_id: int, draining: threading.Event) -> Presence | None:

@@ -37,6 +37,8 @@ ENDING = "ending"
 NATIVE_LIMIT_FACTOR = 2
 DATABASE_WAIT_S = 0.25
 DATABASE_WAIT_S_MAX = 10.0
+# How long a process that was asked to stop waits for a database in which it cannot say so.
+ENDING_PATIENCE_S = 30.0
 
 T = TypeVar("T")
 
@@ -72,9 +74,32 @@ def patiently(ask: Callable[[], T], gives_up: Callable[[], bool] = lambda: False
         except DATABASE_ERRORS as error:
             connection.close()
             logger.warning("waiting for the database", extra={"error": str(error), "wait_s": wait_s})
-            time.sleep(wait_s)
+            _wait(wait_s, gives_up)
             wait_s = min(wait_s * 2, DATABASE_WAIT_S_MAX)
     return None
+
+
+def insistently(ask: Callable[[], T], gives_up: Callable[[], bool]) -> T:
+    """Ask the database until it answers; told to give up, once more, and then raise what it says to that.
+
+    test: test_insisting_raises_what_the_database_says_when_it_gives_up.
+    """
+
+    def answer() -> tuple[T]:
+        return (ask(),)
+
+    answered = patiently(answer, gives_up)
+    return ask() if answered is None else answered[0]
+
+
+def _wait(wait_s: float, gives_up: Callable[[], bool]) -> None:
+    """Wait in small steps: who gives up is heard at once.
+
+    test: test_waiting_for_the_database_ends_at_once_when_it_gives_up.
+    """
+    until_s = time.monotonic() + wait_s
+    while time.monotonic() < until_s and not gives_up():
+        time.sleep(min(DATABASE_WAIT_S, wait_s))
 
 
 class Presence:

@@ -260,11 +260,17 @@ def seal_after(session: ProcessingSession, note: str) -> None:
 def _recovered(session: ProcessingSession, request: Request, redo: int) -> Recovered:
     keep = session.counts()["processed"]
     left = total_of(session) - keep
-    start = start_index(session)
-    message = (
-        f"The session goes on from photo {start}: {keep} verdicts kept, {redo} put aside, {left} photos left."
-    )
-    return Recovered(session.attempt, request.option.value, message, start, keep, redo, left)
+    return _told(session.attempt, request.option.value, start_index(session), keep, redo, left)
+
+
+def _told(attempt: int, option: str, start_index: int, keep: int, redo: int, left: int) -> Recovered:
+    message = f"The session goes on from photo {start_index}: {keep} verdicts kept, {redo} put aside, {left} photos left."
+    return Recovered(attempt, option, message, start_index, keep, redo, left)
+
+
+def recovered_by(attempt: RecoveryAttempt) -> Recovered:
+    """Give what a recovery did, from its row: for somebody who did not get the answer."""
+    return _told(attempt.number, attempt.option, **attempt.preview)
 
 
 def _numbers(recovered: Recovered) -> dict[str, int]:

@@ -9,13 +9,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from processing.management.base import StockproofCommand, acting_person
-from processing.management.failures import CommandFailed, Refused
+from processing.management.failures import CommandFailed, DatabaseUnreachable, Refused, first_line
 from processing.management.lines import progress_text
 from processing.models import ProcessingSession, StepRefused
 from processing.parent import Parent
 from processing.progress import status_of
 from processing.queue import SHARED_QUEUE
 from processing.states import Status
+from processing.worker import DATABASE_ERRORS
 from recovery import acts, checkpoints, detection
 from recovery.statistics import totals_of
 
@@ -96,10 +97,17 @@ def new_parent(workers: int, queue_name: str = SHARED_QUEUE) -> Parent:
 
 
 def attend(command: StockproofCommand, session: ProcessingSession, parent: Parent) -> NoReturn:
-    """Work until the session ends or a signal asks to stop; print the summary; end with the exit code."""
+    """Work until the session ends or a signal asks to stop; print the summary; end with the exit code.
+
+    A database that is away is waited for, until somebody stops that: then this raises DatabaseUnreachable.
+    """
     begun = time.monotonic()
-    follow(command, session, parent)
-    _tell_summary(command, session, time.monotonic() - begun)
+    try:
+        follow(command, session, parent)
+        summary = parent.insist(lambda: summary_of(session, time.monotonic() - begun))
+    except DATABASE_ERRORS as error:
+        raise _out_of_reach(session, error) from error
+    _tell_summary(command, session, summary)
     sys.exit(_exit_code(command, session, parent))
 
 
@@ -113,26 +121,33 @@ def follow(command: StockproofCommand, session: ProcessingSession, parent: Paren
         return session.status in ENDED
 
     def pause() -> None:
+        why = "The command that attended it was stopped."
         try:
-            acts.pause(session, actor=acting_person(), why="The command that attended it was stopped.")
+            parent.insist(lambda: acts.pause(session, actor=acting_person(), why=why))
         except StepRefused:
-            session.refresh_from_db()
+            parent.insist(session.refresh_from_db)
 
     try:
         parent.run(is_over=is_over, on_stop=pause, announce=display.announce)
     finally:
         display.close()
-    session.refresh_from_db()
+    parent.insist(session.refresh_from_db)
 
 
-def _tell_summary(command: StockproofCommand, session: ProcessingSession, elapsed_s: float) -> None:
-    summary = summary_of(session, elapsed_s)
+def _out_of_reach(session: ProcessingSession, error: Exception) -> DatabaseUnreachable:
+    hint = f"When it answers, `manage.py session {session.pk}` says how the session stands."
+    return DatabaseUnreachable(
+        f"The database did not answer: {first_line(error)}", hint=hint, session=session.pk
+    )
+
+
+def _tell_summary(command: StockproofCommand, session: ProcessingSession, summary: dict[str, Any]) -> None:
     if command.wants_json:
         command.emit("summary", summary)
         return
     command.say(
         f"Session {session.pk}: {progress_text(summary)} photos, {summary['approved']} approved, "
-        f"{summary['rejected']} rejected, {summary['failed']} could not be judged, in {elapsed_s:.0f} s."
+        f"{summary['rejected']} rejected, {summary['failed']} could not be judged, in {summary['elapsed_s']:.0f} s."
     )
 
 

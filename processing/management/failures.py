@@ -7,6 +7,7 @@ from django.db import DatabaseError, InterfaceError
 
 from processing.models import SessionNotFound, StepRefused
 from processing.overriding import NoVerdictYet
+from processing.parent import CalledOff
 from processing.states import Status
 from recovery.audit import ActRefused
 from recovery.resume import ConfirmationRequired, NotSafe
@@ -109,7 +110,7 @@ class DatabaseNotMigrated(CommandFailed):
     code = "database_not_migrated"
 
 
-class ReaderGone(Exception):
+class ReaderGone(CalledOff):
     """Nobody reads what is printed any more, as behind `| head`."""
 
 

@@ -141,7 +141,7 @@ def test_summary_says_that_the_total_is_not_known_when_the_scan_was_stopped() ->
     session = make_session(stage=Stage.SCANNING, total=None)
     out = StringIO()
 
-    attendance._tell_summary(Process(stdout=out), session, 2.0)
+    attendance._tell_summary(Process(stdout=out), session, attendance.summary_of(session, 2.0))
 
     assert out.getvalue() == (
         f"Session {session.pk}: 0/? photos, 0 approved, 0 rejected, 0 could not be judged, in 2 s.\n"

@@ -18,6 +18,7 @@ from tests.crash.victim import Deed, written
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 60.0
 TICK_S = 0.01
+TOLD_LETTERS = 3000
 SMALL_STEPS = ("--batch-size", "10", "--checkpoint-interval", "3")
 
 
@@ -71,6 +72,13 @@ class Run:
     def log(self) -> str:
         """Give what it wrote to stderr, for a failing test's message."""
         return self.err_path.read_text(errors="replace")
+
+    def told(self) -> str:
+        """Give its exit code and the end of what it wrote: with `--json`, errors are on stdout."""
+        out = self.out_path.read_text(errors="replace")
+        return (
+            f"exit {self.process.poll()}\nstdout: {out[-TOLD_LETTERS:]}\nstderr: {self.log()[-TOLD_LETTERS:]}"
+        )
 
 
 class Studio:

@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 
@@ -57,7 +58,9 @@ class Command(StockproofCommand):
             self._announce(ProcessingSession.start(**columns))
             return
         parent = new_parent(options["workers"])
-        session = ProcessingSession.start(register=parent.register, **columns)
+        columns["id"] = uuid4()
+        parent.begin(lambda: ProcessingSession.start(register=parent.register, **columns))
+        session = parent.insist(lambda: ProcessingSession.objects.get(pk=columns["id"]))
         self.note(f"Session {session.pk} begins.")
         attend(self, session, parent)
 

@@ -1,6 +1,8 @@
 """`recover ID` or `--all-safe`: carry a way back out."""
 
 from argparse import ArgumentParser
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from processing.management.arguments import add_workers
@@ -14,10 +16,11 @@ from processing.management.recoveries import (
     tell_recoveries,
 )
 from processing.models import ProcessingSession
+from processing.parent import Parent
 from recovery.automatic import recover_safe
-from recovery.models import Checkpoint
+from recovery.models import Checkpoint, RecoveryAttempt
 from recovery.plans import Option, RecoveryOption, prepare_recovery_options
-from recovery.resume import execute_recovery
+from recovery.resume import Recovered, execute_recovery, recovered_by
 
 
 class Command(StockproofCommand):
@@ -72,14 +75,15 @@ class Command(StockproofCommand):
             f"{verb}: session {session.pk} ({session.name}, {session.status.value})?", yes=options["yes"]
         )
         parent = new_parent(options["workers"]) if options["wait"] else None
-        recovered = execute_recovery(
+        act = partial(
+            execute_recovery,
             session,
             options["option"],
             user_confirmed=True,
             by=acting_person(),
             checkpoint=checkpoint,
-            register=None if parent is None else parent.register,
         )
+        recovered = act() if parent is None else _begun(parent, session, act)
         if self.wants_json:
             self.emit("recovery", published_recovery(session, recovered))
         else:
@@ -106,3 +110,13 @@ class Command(StockproofCommand):
             )
         self.confirm("Continue every interrupted session that is surely safe?", yes=options["yes"])
         tell_recoveries(self, recover_safe(by=acting_person()))
+
+
+def _begun(parent: Parent, session: ProcessingSession, act: Callable[..., Recovered]) -> Recovered:
+    """Carry a recovery out under a parent; when its answer is lost, its row tells what it did."""
+    number = session.attempt + 1
+    done: list[Recovered] = []
+    parent.begin(lambda: done.append(act(register=parent.register)))
+    if done:
+        return done[0]
+    return recovered_by(parent.insist(lambda: RecoveryAttempt.objects.get(session=session, number=number)))

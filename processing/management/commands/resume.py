@@ -37,8 +37,6 @@ class Command(StockproofCommand):
 
     def _go_on(self, session: ProcessingSession, workers: int) -> None:
         parent = new_parent(workers)
-        if session.status == Status.PAUSED:
-            acts.resume(session, actor=acting_person(), register=parent.register)
-        else:
-            acts.take_up(session, actor=acting_person(), register=parent.register)
+        act = acts.resume if session.status == Status.PAUSED else acts.take_up
+        parent.begin(lambda: act(session, actor=acting_person(), register=parent.register))
         attend(self, session, parent)

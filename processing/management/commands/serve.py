@@ -57,7 +57,7 @@ class Command(StockproofCommand):
         log_each_batch()
         self._tell_address(host, port)
         parent = new_parent(options["workers"])
-        parent.register()
+        parent.begin(parent.register)
         arguments = ["-m", "config.web", host, str(port), str(os.getpid())]
         parent.add_child(Child(arguments, {"STOCKPROOF_SERVED": served}))
         policy = _policy(unattended=options["unattended"])

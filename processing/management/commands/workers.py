@@ -32,7 +32,7 @@ class Command(StockproofCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         log_each_batch()
         parent = new_parent(options["workers"], options["queue"])
-        parent.register()
+        parent.begin(parent.register)
         self.note(f"{options['workers']} workers are starting. Ctrl-C ends them.")
         parent.run(is_over=lambda: False)
         end_served(parent)
