@@ -266,6 +266,27 @@ MUTANTS = [
         "tests/recovery/test_chain.py::test_newest_checkpoint_of_each_other_type_is_missed",
     ),
     Mutant(
+        "ledger: a checkpoint pinned by a hand",
+        "recovery/chain.py",
+        "        elif checkpoint.pinned and pk not in pinned:\n",
+        "        elif False:\n",
+        "tests/recovery/test_chain.py::test_checkpoint_that_a_hand_has_pinned_is_named",
+    ),
+    Mutant(
+        "an undo notes what it discards",
+        "recovery/integrity.py",
+        "    if any(aside_problems(sums)):\n",
+        "    if any(aside_problems(one for one in sums if not one.is_undone)):\n",
+        "tests/recovery/test_discarding.py::test_discarded_row_is_missed_when_it_is_removed",
+    ),
+    Mutant(
+        "an undo signs no loss",
+        "recovery/discarding.py",
+        "if batch.pk in kept_in_part or not keys.is_current(digest):",
+        "if True:",
+        "tests/recovery/test_discarding.py::test_row_that_was_missing_before_an_undo_is_missed_after_it",
+    ),
+    Mutant(
         "pruning leaves all while one is locked",
         "recovery/pruning.py",
         "\n  AND (SELECT count(*) FROM mine) = (SELECT count(*) FROM recovery_checkpoint WHERE {IMAGES})",
