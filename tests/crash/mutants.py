@@ -161,7 +161,7 @@ MUTANTS = [
     Mutant(
         "guarantee 9: quarantine only of who was alone in flight",
         "processing/burial.py",
-        "return flight.alone and bool(",
+        "return is_alone and bool(",
         "return bool(",
         f"{BURIAL}::test_photo_is_not_quarantined_when_it_was_never_alone_in_flight",
     ),
@@ -178,6 +178,13 @@ MUTANTS = [
         "UNEXPLAINED_KILLS_MAX = 3",
         "UNEXPLAINED_KILLS_MAX = 2",
         f"{BURIAL}::test_photo_is_quarantined_after_three_unexplained_kills_alone",
+    ),
+    Mutant(
+        "guarantee 9: evidence of want of memory",
+        "processing/burial.py",
+        " if self._was_out_of_memory() else",
+        " if False else",
+        f"{BURIAL}::test_photo_is_quarantined_when_the_kernel_killed_its_worker_twice_for_want_of_memory",
     ),
     Mutant(
         "the dead are buried before a command reads a status",
