@@ -19,6 +19,8 @@ from processing.models.session import Alarm
 from processing.recorder import Flight
 from processing.sources import path_text
 from processing.states import BatchKind, BatchStatus, Verdict
+from processing.vitals import Vitals, read_vitals
+from processing.worker import boot_id
 
 logger = logging.getLogger(__name__)
 
@@ -146,16 +148,41 @@ def _requeue(
             missing = {photo.position for photo in batch.missing()}
             discarded[batch.session_id] += len(missing.intersection(flight.uncommitted))
         if not with_parent:
-            _count_death(batch, flight, exit_code, seal, alarm)
+            _count_death(batch, Death(worker, flight, exit_code), seal, alarm)
         batch.refresh_from_db()
         if batch.status == BatchStatus.LEASED:
             batch.take_away()
     return discarded
 
 
-def _count_death(
-    batch: Batch, flight: Flight, exit_code: int | None, seal: Seal, alarm: Alarm | None
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Death:
+    """A worker's death under a living parent, as far as a photo may have caused it; exit_code as in `bury`."""
+
+    worker: Worker
+    flight: Flight
+    exit_code: int | None
+
+    @property
+    def cause(self) -> str:
+        """What a photo can have done, in a sentence; empty: it was killed, and nothing explains it (guarantee 9)."""
+        if self.exit_code is not None and (self.exit_code > 0 or -self.exit_code in PHOTO_SIGNALS):
+            return f"The worker ended with {self.exit_code}"
+        return "The kernel killed the worker for want of memory" if self._was_out_of_memory() else ""
+
+    def _was_out_of_memory(self) -> bool:
+        """Whether the kernel has killed a process of its own memory group since its last beat.
+
+        A kill of the whole machine's count alone may have been of anyone.
+        test: test_kill_stays_unexplained_when_the_kernel_killed_elsewhere.
+        """
+        if self.exit_code not in (None, -signal.SIGKILL) or self.worker.boot_id != boot_id():
+            return False
+        then = Vitals.from_facts(self.flight.vitals)
+        return bool(read_vitals(then.own_oom_path).own_oom_kills_since(then))
+
+
+def _count_death(batch: Batch, death: Death, seal: Seal, alarm: Alarm | None) -> None:
     """Note the photos in flight; set a poisonous one aside; stop a scan or a comparison that only kills.
 
     A cancelled session's row is not locked here, and nothing is to be decided for it any more.
@@ -170,31 +197,34 @@ def _count_death(
                 error = f"The {batch.kind} stage cost {batch.deaths} workers without progress."
                 session.fail(error, alarm)
         return
+    flight = death.flight
     if flight.batch != batch.pk or flight.lease != batch.lease:
         return
-    guilty = [p for p in flight.positions if _is_poison(batch, p, flight, exit_code)]
+    cause = death.cause
+    guilty = [
+        p for p in flight.positions if _is_poison(batch, p, is_alone=flight.alone, by_photo=bool(cause))
+    ]
     batch.note_suspects()
     missing = {photo.position: photo for photo in batch.missing()}
-    rows = [quarantine_row(batch, missing[p], exit_code) for p in guilty if p in missing]
+    rows = [quarantine_row(batch, missing[p], cause) for p in guilty if p in missing]
     if rows:
         batch.commit(rows, seal)
 
 
-def _is_poison(batch: Batch, position: int, flight: Flight, exit_code: int | None) -> bool:
+def _is_poison(batch: Batch, position: int, *, is_alone: bool, by_photo: bool) -> bool:
     """Count one more death with this photo in flight, and say whether it is enough (guarantee 9)."""
     entry = batch.suspects.setdefault(str(position), {"deaths": 0, "blamed": 0, "kills_alone": 0})
     entry["deaths"] += 1
-    by_photo = exit_code is not None and (exit_code > 0 or -exit_code in PHOTO_SIGNALS)
     entry["blamed"] += int(by_photo)
-    entry["kills_alone"] += int(flight.alone and not by_photo)
+    entry["kills_alone"] += int(is_alone and not by_photo)
     blamed_enough = by_photo and entry["blamed"] >= BLAMED_DEATHS_MAX
     killed_enough = entry["kills_alone"] >= UNEXPLAINED_KILLS_MAX
-    return flight.alone and bool(blamed_enough or killed_enough)
+    return is_alone and bool(blamed_enough or killed_enough)
 
 
-def quarantine_row(batch: Batch, photo: Photo, exit_code: int | None) -> ImageResult:
+def quarantine_row(batch: Batch, photo: Photo, cause: str) -> ImageResult:
     """Make the row of a photo that costs the worker its life each time it is analyzed."""
-    cause = f"The worker ended with {exit_code}" if exit_code is not None else "The worker was killed"
+    cause = cause or "The worker was killed"
     return ImageResult(
         session_id=batch.session_id,
         batch=batch,

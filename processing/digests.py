@@ -64,7 +64,11 @@ def add_finished(total: Stored, batch_id: int, digest: Stored, *, secret: str | 
     `extend`.
     """
     secret = secret or keys.secret_of(total)
-    tag = keys.sign("finished batch", batch_id.to_bytes(8, "big"), bytes(digest), secret=secret)
+    return add(total, keys.sign("finished batch", batch_id.to_bytes(8, "big"), bytes(digest), secret=secret))
+
+
+def add(total: Stored, tag: bytes) -> bytes:
+    """Add a tag to a sum, which keeps the name of its key; the first tag gives it its own."""
     head, mac = bytes(total or tag)[: keys.KEY_ID_BYTES], tag[keys.KEY_ID_BYTES :]
     before = int.from_bytes(bytes(total)[keys.KEY_ID_BYTES :], "big")
     after = (before + int.from_bytes(mac, "big")) % SUM_BELOW

@@ -42,6 +42,16 @@ class Vitals:
             known[one.name] = value if isinstance(value, str if one.name in TEXTS else int) else None
         return cls(**known)
 
+    def own_oom_kills_since(self, then: "Vitals") -> int | None:
+        """Count the kills of this memory group since an earlier moment of this boot; None where that is not known.
+
+        A counter that is less than before is another one.
+        """
+        is_another = bool(then.container and self.container and then.container != self.container)
+        if is_another or then.own_oom is None or self.own_oom is None or self.own_oom < then.own_oom:
+            return None
+        return self.own_oom - then.own_oom
+
 
 def read_vitals(own_oom_path: str | None = None) -> Vitals:
     """Read them now, of the memory group that is counted at `own_oom_path`; None: of this process's own.

@@ -4,7 +4,7 @@ Pruning takes the oldest image checkpoints only, and of every other type all but
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from django.conf import settings
 from django.db import transaction
@@ -65,8 +65,16 @@ def _ledger_findings(session: ProcessingSession, stored: Mapping[str, Checkpoint
             yield f"The {kind} checkpoint {pk} is missing."
         elif bytes(stored[pk].seal).hex() != tag:
             yield f"The {kind} checkpoint {pk} is not the one that was taken."
-        elif pk in pinned and not stored[pk].pinned:
+    yield from _wrong_pins(pinned.keys(), stored)
+
+
+def _wrong_pins(pinned: Collection[str], stored: Mapping[str, Checkpoint]) -> Iterator[str]:
+    """Compare who is kept for ever with the list: pruning goes by the row, and passes a pinned one by."""
+    for pk, checkpoint in sorted(stored.items()):
+        if pk in pinned and not checkpoint.pinned:
             yield f"Checkpoint {pk} is not kept for ever any more, though nobody has unpinned it."
+        elif checkpoint.pinned and pk not in pinned:
+            yield f"Checkpoint {pk} is kept for ever, though nobody has pinned it: unpin or pin it."
 
 
 def _image_findings(

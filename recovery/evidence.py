@@ -68,9 +68,7 @@ class Evidence:
     @property
     def own_oom_kills(self) -> int | None:
         """How many processes of its memory group the kernel has killed since the last beat."""
-        if self.has_another_container:
-            return None
-        return self._grown(self.then.own_oom, self.now.own_oom)
+        return None if self.has_another_boot else self.now.own_oom_kills_since(self.then)
 
     @property
     def host_oom_kills(self) -> int | None:

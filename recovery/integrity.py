@@ -13,7 +13,7 @@ from django.db import transaction
 from processing.models import Batch, ImageResult, ProcessingSession
 from processing.sources import SourceGone, path_text
 from recovery import repairs
-from recovery.aside import Before, aside_problems, befores_of, check_aside, check_numbers
+from recovery.aside import Sum, aside_problems, check_aside, check_numbers, sums_of
 from recovery.batch_checks import check_batch, problems_of
 from recovery.changes import Difference, Fate, differences
 from recovery.checkpoint_checks import check_chain, check_seals
@@ -90,11 +90,11 @@ def verify(
 
 
 def _problems(session: ProcessingSession, tally: Tally) -> Iterator[Finding]:
-    befores = befores_of(session)
+    sums = sums_of(session)
     for page in _pages(session):
-        yield from _page_problems(page, tally, befores)
-    if any(aside_problems(befores)):
-        yield from _surely(session, lambda locked: check_aside(locked, _batches_of(locked)))
+        yield from _page_problems(page, tally, sums)
+    if any(aside_problems(sums)):
+        yield from _surely(session, check_aside)
     yield from _surely(session, check_numbers)
     yield from _surely(session, repairs.session_problems)
     yield from _checkpoint_problems(session, tally)
@@ -120,11 +120,6 @@ def _pages(session: ProcessingSession) -> Iterator[list[Batch]]:
         after = page[-1].number
 
 
-def _batches_of(session: ProcessingSession) -> Iterator[tuple[Batch, list[ImageResult]]]:
-    for page in _pages(session):
-        yield from _with_rows(page)
-
-
 def _with_rows(page: Sequence[Batch]) -> Iterator[tuple[Batch, list[ImageResult]]]:
     """Give each batch with all of its rows in the order of their keys, those put aside too."""
     rows = ImageResult.objects.filter(batch__in=page).order_by("batch_id", "pk")
@@ -133,13 +128,13 @@ def _with_rows(page: Sequence[Batch]) -> Iterator[tuple[Batch, list[ImageResult]
         yield batch, by_batch.get(batch.pk, [])
 
 
-def _page_problems(page: Sequence[Batch], tally: Tally, befores: Sequence[Before]) -> Iterator[Finding]:
+def _page_problems(page: Sequence[Batch], tally: Tally, sums: Sequence[Sum]) -> Iterator[Finding]:
     events = events_of(page)
     for batch, rows in _with_rows(page):
         tally.results += sum(row.superseded_by is None for row in rows)
         tally.on_photos(batch.photos_count)
-        for before in befores:
-            before.add(batch, rows)
+        for one in sums:
+            one.add(batch.pk, rows)
         if [*problems_of(batch, rows), *decision_problems(rows, events)]:
             yield from _checked_again(batch, tally)
 

@@ -114,12 +114,16 @@ class CheckpointManager(models.Manager["Checkpoint"]):
         """Keep a checkpoint for ever, or no longer. Raises CheckpointGone when it was pruned meanwhile."""
         with transaction.atomic():
             ledger = Ledger(ProcessingSession.objects.lock(checkpoint.session_id))
+            # Pruning has passed by also one that somebody has pinned who may write the database.
+            was_kept = (
+                str(checkpoint.pk) in ledger.pinned or self.filter(pk=checkpoint.pk, pinned=True).exists()
+            )
             if not self.filter(pk=checkpoint.pk).update(pinned=keeps):
                 raise CheckpointGone(checkpoint)
             checkpoint.refresh_from_db()
             if keeps:
                 ledger.note_pinned(checkpoint)
-            elif str(checkpoint.pk) in ledger.pinned:
+            elif was_kept:
                 ledger.note_unpinned(checkpoint)
             ledger.keep()
 

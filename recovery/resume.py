@@ -15,6 +15,7 @@ from processing.sources import SourceGone
 from processing.states import BatchKind, Stage
 from processing.superseding import Change, clear_comparison, fence, recount, redecide_if_overruled, supersede
 from recovery import audit, integrity
+from recovery.aside import note_of
 from recovery.changes import SourceLook, look_at_source
 from recovery.models import Checkpoint, CheckpointType, Crash, RecoveryAttempt
 from recovery.plans import RecoveryOption, Selection, refusal, select, start_index, total_of
@@ -174,7 +175,7 @@ def _state_before(session: ProcessingSession) -> dict[str, Any]:
     return {
         "last_result": pk,
         "last_commit_at": created_at,
-        "aside_digest": state_sum(session),
+        "aside_digest": note_of(session.pk, session.attempt + 1, state_sum(session)),
     }
 
 

@@ -6,7 +6,7 @@ its own key is named and left as it is: signed anew, it would pass for true.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from processing import digests, keys
 from processing.models import Batch, ImageResult, ProcessingSession, Worker
 from processing.states import BatchKind, BatchStatus
 from recovery import seal
-from recovery.aside import Before
+from recovery.aside import Sum, add_up, sums_of
 from recovery.audit import ActRefused
 from recovery.batch_checks import as_bytes, digest_holds
 from recovery.ledger import Ledger
@@ -131,14 +131,14 @@ class BatchRotation:
                 f"Batch {batch.number} of session {session.pk}: its digest does not hold."
             )
             return
-        befores = _befores(session, batch, rows)
+        sums = _sums_of_batch(session, batch, rows)
         self._sign_rows(rows)
         old = bytes(batch.digest)
         digest = digests.extend(digests.EMPTY, batch.pk, _links(rows))
         head = self._reseal_chain(session, batch)
         Batch.objects.filter(pk=batch.pk).update(digest=digest, chain_head=head)
         _exchange_in_sum(session, batch, old, digest)
-        _exchange_in_notes(befores, batch, rows)
+        _exchange_in_notes(sums, batch, rows)
         self.rotation.batches += 1
 
     def _sign_rows(self, rows: list[ImageResult]) -> None:
@@ -220,27 +220,27 @@ def _exchange_in_sum(session: ProcessingSession, batch: Batch, old: bytes, new: 
     ProcessingSession.objects.filter(pk=session.pk).update(finished_sum=session.finished_sum)
 
 
-def _befores(
-    session: ProcessingSession, batch: Batch, rows: list[ImageResult]
-) -> list[tuple[RecoveryAttempt, Before]]:
-    """Sum up this batch alone, as it was before each recovery in force, under the key of the recovery's note."""
-    attempts = RecoveryAttempt.objects.filter(session=session, undone_at=None).order_by("number")
-    befores = [(one, Before(one.number, b"", keys.secret_of(one.aside_digest))) for one in attempts]
-    for _, before in befores:
-        before.add(batch, rows)
-    return befores
+def _sums_of_batch(session: ProcessingSession, batch: Batch, rows: list[ImageResult]) -> list[Sum]:
+    """Add up what recoveries have noted of this batch alone, under the keys of their notes."""
+    sums = sums_of(session)
+    for one in sums:
+        one.add(batch.pk, rows)
+    return sums
 
 
-def _exchange_in_notes(
-    befores: list[tuple[RecoveryAttempt, Before]], batch: Batch, rows: list[ImageResult]
-) -> None:
-    """Let what recoveries noted of the verdicts before them hold the rows' new macs."""
-    for attempt, before in befores:
-        after = Before(before.number, b"", before.secret)
-        after.add(batch, rows)
+def _exchange_in_notes(sums: list[Sum], batch: Batch, rows: list[ImageResult]) -> None:
+    """Let what recoveries have noted hold the rows' new macs."""
+    for before in sums:
+        after = replace(before, total=digests.EMPTY)
+        after.add(batch.pk, rows)
         if before.total:
-            noted = digests.exchange(attempt.aside_digest, before.total, after.total)
-            RecoveryAttempt.objects.filter(pk=attempt.pk).update(aside_digest=noted)
+            noted = digests.exchange(before.noted, before.total, after.total)
+            _note(before, noted)
+
+
+def _note(one: Sum, noted: bytes) -> None:
+    attempt = RecoveryAttempt.objects.filter(session=one.session_id, number=one.number)
+    attempt.update(aside_digest=noted)
 
 
 def _rotate_sum(session: ProcessingSession, left: list[str]) -> bool:
@@ -259,29 +259,16 @@ def _rotate_sum(session: ProcessingSession, left: list[str]) -> bool:
 
 def _rotate_notes(session: ProcessingSession, left: list[str]) -> bool:
     """Make what recoveries noted anew under the first key, if it holds; takes time by the session's rows."""
-    attempts = RecoveryAttempt.objects.filter(session=session, undone_at=None).order_by("number")
-    old = [one for one in attempts if one.aside_digest and not keys.is_current(one.aside_digest)]
-    pairs = [
-        (
-            one,
-            Before(one.number, bytes(one.aside_digest), keys.secret_of(one.aside_digest)),
-            Before(one.number, b"", None),
-        )
-        for one in old
-    ]
-    for batch in (
-        Batch.objects.filter(session=session).order_by("pk").iterator(BATCHES_PER_READ) if pairs else ()
-    ):
-        rows = list(batch.results.order_by("pk"))
-        for _, before, after in pairs:
-            before.add(batch, rows)
-            after.add(batch, rows)
-    for attempt, before, after in pairs:
+    old = [one for one in sums_of(session) if not keys.is_current(one.noted)]
+    new = [replace(one, secret=keys.current_secret()) for one in old]
+    if old:
+        add_up(ImageResult.objects.filter(batch__session=session), [*old, *new])
+    for before, after in zip(old, new, strict=True):
         if before.secret is None or not before.holds:
-            left.append(f"Session {session.pk}: what recovery {attempt.number} noted does not hold.")
+            left.append(f"Session {session.pk}: what recovery {before.number} noted does not hold.")
             continue
-        RecoveryAttempt.objects.filter(pk=attempt.pk).update(aside_digest=after.total)
-    return bool(pairs)
+        _note(before, after.note)
+    return bool(old)
 
 
 def key_ids_in_audit() -> set[str]:

@@ -1,5 +1,6 @@
 """Undoing recoveries: attempts form a stack, and an undo takes away the one named and all that stand on it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db import connection
@@ -13,6 +14,8 @@ from processing.models.session import StepRefused
 from processing.states import Hold
 from processing.superseding import fence, revive, supersede
 from recovery import audit
+from recovery.aside import note_of
+from recovery.discarding import notes_of_discarded
 from recovery.models import Checkpoint, RecoveryAttempt
 from recovery.plans import start_index, total_of
 from recovery.resume import (
@@ -80,13 +83,15 @@ def _carry_out(session: ProcessingSession, number: int | None, by: str) -> Recov
     undo = Undo(locked, attempt.number)
     _refuse_too_many(locked, undo)
     fence(locked)
-    require_safe(locked, _kept_in_part(undo))
+    kept = _kept_in_part(undo)
+    require_safe(locked, kept)
     _require_authentic(undo)
+    notes = notes_of_discarded(undo.made_since(), attempt, kept)
     aside = supersede(undo.made_since(), attempt.number)
     back = revive(undo.put_aside())
     recompute(locked, aside.batch_ids | back.batch_ids)
     _require_same(locked, attempt)
-    _mark_undone(locked, attempt.number, by)
+    _mark_undone(locked, attempt.number, by, notes)
     locked.roll_back(by, f"Recovery {attempt.number} was undone.")
     seal_after(locked, f"After undoing recovery {attempt.number}.")
     return _undone(locked, attempt.number, aside.count)
@@ -131,14 +136,18 @@ def _require_same(session: ProcessingSession, attempt: RecoveryAttempt) -> None:
     """Prove that the verdicts are those of before the recovery; not possible once their key is unknown."""
     before = bytes(attempt.aside_digest)
     secret = keys.secret_of(before)
-    if secret is not None and state_sum(session, secret) != before:
+    if secret is None:
+        return
+    if note_of(session.pk, attempt.number, state_sum(session, secret), secret=secret) != before:
         raise NotSafe(
             session, [f"The verdicts of before recovery {attempt.number} are not complete any more."]
         )
 
 
-def _mark_undone(session: ProcessingSession, number: int, by: str) -> None:
+def _mark_undone(session: ProcessingSession, number: int, by: str, notes: Mapping[int, bytes]) -> None:
     undone = RecoveryAttempt.objects.filter(session=session, number__gte=number, undone_at=None)
+    for one, noted in notes.items():
+        undone.filter(number=one).update(aside_digest=noted)
     undone.update(undone_at=Now(), undone_by=by)
     checkpoints = Checkpoint.objects.filter(session=session)
     checkpoints.filter(attempt__lt=number, voided_by__gte=number).update(voided_by=None)

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from processing import burial, recorder
+from processing import burial, recorder, vitals
 from processing.burial import Burial
 from processing.models import Batch, ImageResult, LeaseLost, ProcessingSession, Worker
 from processing.models.commit import Commit
 from processing.recorder import FlightRecorder
 from processing.states import BatchKind, BatchStatus, Stage, Status, Verdict
+from processing.vitals import Vitals
+from processing.worker import boot_id
 from tests.factories import make_batch, make_results, make_session, make_worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -165,12 +167,13 @@ def test_discarded_verdicts_are_counted_when_they_were_not_committed() -> None:
     assert dict(found[0].discarded) == {batch.session_id: 2}
 
 
-def die(batch: Batch, exit_code: int, *, alone: bool) -> Batch:
-    """Let a worker die with position 1 of a batch in flight."""
-    worker = make_worker(parent=make_worker())
+def die(batch: Batch, exit_code: int | None, *, alone: bool, then: Vitals | None = None) -> Batch:
+    """Let a worker die with position 1 of a batch in flight; `then` are the vitals of its last beat."""
+    worker = make_worker(parent=make_worker(), boot_id=boot_id())
     Batch.objects.filter(pk=batch.pk).update(status=BatchStatus.LEASED, worker=worker)
     held = Batch.objects.get(pk=batch.pk)
-    leave_flight(worker, batch=held.pk, lease=held.lease, positions=[1], alone=alone)
+    facts = (then or Vitals()).as_facts()
+    leave_flight(worker, batch=held.pk, lease=held.lease, positions=[1], alone=alone, vitals=facts)
     bury(worker, exit_code)
     return Batch.objects.get(pk=batch.pk)
 
@@ -209,6 +212,46 @@ def test_photo_is_quarantined_after_three_unexplained_kills_alone() -> None:
     batch = die(batch, -9, alone=True)
 
     assert (before, quarantined(batch)) == ([], [1])
+
+
+@pytest.fixture
+def kills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the kernel counts its kills in the workers' memory group: 3 so far."""
+    counter = tmp_path / "cgroup" / "workers" / "memory.events.local"
+    counter.parent.mkdir(parents=True)
+    counter.write_text("oom_kill 3\n")
+    monkeypatch.setattr(vitals, "CGROUP", tmp_path / "cgroup")
+    return counter
+
+
+@pytest.mark.parametrize("exit_code", [-9, None])
+def test_photo_is_quarantined_when_the_kernel_killed_its_worker_twice_for_want_of_memory(
+    kills: Path, exit_code: int | None
+) -> None:
+    then = Vitals(own_oom=2, own_oom_path=str(kills))
+    batch = die(make_batch(session=begun_session()), exit_code, alone=False, then=then)
+    before = quarantined(batch)
+
+    batch = die(batch, exit_code, alone=True, then=then)
+
+    assert (before, quarantined(batch)) == ([], [1])
+    note = ImageResult.objects.get(batch=batch).note
+    assert note.startswith("The kernel killed the worker for want of memory each time")
+
+
+@pytest.mark.parametrize(
+    "then",
+    [{"own_oom": 3}, {"own_oom": None, "host_oom": 0}, {"own_oom": 4}, {"own_oom": 2, "container": "x"}],
+)
+def test_kill_stays_unexplained_when_the_kernel_killed_elsewhere(
+    kills: Path, then: dict[str, int | None]
+) -> None:
+    batch = make_batch(session=begun_session())
+
+    for _ in range(2):
+        batch = die(batch, -9, alone=True, then=Vitals(**then, own_oom_path=str(kills)))
+
+    assert (quarantined(batch), batch.suspects["1"]["blamed"]) == ([], 0)
 
 
 def test_death_together_with_the_parent_never_counts_against_a_photo() -> None:

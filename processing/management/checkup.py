@@ -21,6 +21,7 @@ from django.utils import timezone
 from processing.management import readiness
 from processing.management.failures import CommandFailed, first_line
 from processing.models import Worker
+from recovery.audit_triggers import missing_triggers
 
 PYTHON_MIN, PYTHON_MAX = (3, 11), (3, 12)
 FREE_BYTES_MIN = 1_000_000_000
@@ -67,6 +68,7 @@ def all_checks() -> Iterator[Check]:
         yield check_clock()
         yield check_workers()
         yield check_leftovers()
+        yield check_audit_log()
 
 
 def check_python(version: tuple[int, ...]) -> Check:
@@ -199,3 +201,13 @@ def check_leftovers() -> Check:
         hint = "Wait for `manage.py sessions` to bury them, or look at those machines."
         return Check("leftovers", f"Silent for too long: {', '.join(names)}.", hint)
     return Check("leftovers", "No process was left behind.")
+
+
+def check_audit_log() -> Check:
+    """See whether the database still refuses to change what the audit log holds."""
+    missing = missing_triggers()
+    if missing:
+        text = f"Entries can be changed: the trigger {missing[0]} is gone or not as it was made."
+        hint = "Run `manage.py audit verify`, then make it anew as recovery/migrations/0003_audit_triggers.py does."
+        return Check("audit_log", text, hint)
+    return Check("audit_log", "The database refuses every change of an entry.")

@@ -12,6 +12,7 @@ from pytest_django.fixtures import Settings
 from processing.management import checkup
 from processing.management.checkup import Check
 from tests.commands.running import run_process
+from tests.databases import TRIGGERS
 from tests.factories import make_worker
 
 NAMES = [
@@ -28,6 +29,7 @@ NAMES = [
     "clock",
     "workers",
     "leftovers",
+    "audit_log",
 ]
 
 
@@ -164,3 +166,71 @@ def test_clock_is_not_well_when_it_is_apart_from_the_databases(monkeypatch: pyte
     check = checkup.check_clock()
 
     assert (connection.is_usable(), check.ok, check.hint) == (True, False, "Set both by NTP.")
+
+
+DROP_FIRST = {vendor: drop[0] for vendor, drop in TRIGGERS.DROP.items()}
+WEAKENED = {
+    "gone": {vendor: [drop] for vendor, drop in DROP_FIRST.items()},
+    "empty": {
+        "sqlite": [
+            DROP_FIRST["sqlite"],
+            "CREATE TRIGGER audit_entry_is_not_changed BEFORE UPDATE ON recovery_auditentry BEGIN SELECT 1; END",
+        ],
+        "postgresql": [
+            """CREATE OR REPLACE FUNCTION audit_entry_is_kept() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RETURN NEW; END $$"""
+        ],
+    },
+    "of another table": {
+        "sqlite": [
+            DROP_FIRST["sqlite"],
+            TRIGGERS.CREATE["sqlite"][0].replace("ON recovery_auditentry", "ON recovery_audithead"),
+        ],
+        "postgresql": [
+            DROP_FIRST["postgresql"],
+            TRIGGERS.CREATE["postgresql"][1].replace("ON recovery_auditentry", "ON recovery_audithead"),
+        ],
+    },
+    "of fewer changes": {
+        "sqlite": [
+            DROP_FIRST["sqlite"],
+            TRIGGERS.CREATE["sqlite"][0].replace("BEFORE UPDATE ON", "BEFORE UPDATE OF actor ON"),
+        ],
+        "postgresql": [
+            DROP_FIRST["postgresql"],
+            TRIGGERS.CREATE["postgresql"][1].replace(" OR DELETE OR TRUNCATE", ""),
+        ],
+    },
+    "disabled": {
+        "sqlite": [DROP_FIRST["sqlite"], TRIGGERS.CREATE["sqlite"][0].replace("BEGIN", "WHEN 0 BEGIN")],
+        "postgresql": ["ALTER TABLE recovery_auditentry DISABLE TRIGGER audit_entry_is_kept"],
+    },
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("how", WEAKENED)
+def test_audit_log_is_not_well_when_a_trigger_was_weakened(how: str) -> None:
+    before = checkup.check_audit_log()
+    with connection.cursor() as cursor:
+        for statement in WEAKENED[how][connection.vendor]:
+            cursor.execute(statement)
+
+    check = checkup.check_audit_log()
+
+    name = {"sqlite": "audit_entry_is_not_changed", "postgresql": "audit_entry_is_kept"}[connection.vendor]
+    assert before == Check("audit_log", "The database refuses every change of an entry.")
+    assert check.text == f"Entries can be changed: the trigger {name} is gone or not as it was made."
+    assert check.hint.startswith("Run `manage.py audit verify`")
+
+
+@pytest.mark.django_db
+@pytest.mark.vendor("sqlite")
+@pytest.mark.parametrize("statement", TRIGGERS.DROP["sqlite"])
+def test_audit_log_is_not_well_when_any_of_its_triggers_is_gone(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+    check = checkup.check_audit_log()
+
+    assert (check.ok, statement.split()[-1] in check.text) == (False, True)

@@ -161,7 +161,7 @@ MUTANTS = [
     Mutant(
         "guarantee 9: quarantine only of who was alone in flight",
         "processing/burial.py",
-        "return flight.alone and bool(",
+        "return is_alone and bool(",
         "return bool(",
         f"{BURIAL}::test_photo_is_not_quarantined_when_it_was_never_alone_in_flight",
     ),
@@ -178,6 +178,13 @@ MUTANTS = [
         "UNEXPLAINED_KILLS_MAX = 3",
         "UNEXPLAINED_KILLS_MAX = 2",
         f"{BURIAL}::test_photo_is_quarantined_after_three_unexplained_kills_alone",
+    ),
+    Mutant(
+        "guarantee 9: evidence of want of memory",
+        "processing/burial.py",
+        " if self._was_out_of_memory() else",
+        " if False else",
+        f"{BURIAL}::test_photo_is_quarantined_when_the_kernel_killed_its_worker_twice_for_want_of_memory",
     ),
     Mutant(
         "the dead are buried before a command reads a status",
@@ -264,6 +271,27 @@ MUTANTS = [
         "    yield from _ledger_findings(session, {str(one.pk): one for one in stored})\n",
         "",
         "tests/recovery/test_chain.py::test_newest_checkpoint_of_each_other_type_is_missed",
+    ),
+    Mutant(
+        "ledger: a checkpoint pinned by a hand",
+        "recovery/chain.py",
+        "        elif checkpoint.pinned and pk not in pinned:\n",
+        "        elif False:\n",
+        "tests/recovery/test_chain.py::test_checkpoint_that_a_hand_has_pinned_is_named",
+    ),
+    Mutant(
+        "an undo notes what it discards",
+        "recovery/integrity.py",
+        "    if any(aside_problems(sums)):\n",
+        "    if any(aside_problems(one for one in sums if not one.is_undone)):\n",
+        "tests/recovery/test_discarding.py::test_discarded_row_is_missed_when_it_is_removed",
+    ),
+    Mutant(
+        "an undo signs no loss",
+        "recovery/discarding.py",
+        "if batch.pk in kept_in_part or not keys.is_current(digest):",
+        "if True:",
+        "tests/recovery/test_discarding.py::test_row_that_was_missing_before_an_undo_is_missed_after_it",
     ),
     Mutant(
         "pruning leaves all while one is locked",

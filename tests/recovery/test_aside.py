@@ -133,3 +133,14 @@ def test_removed_checkpoint_is_named(recovered: ProcessingSession) -> None:
     Checkpoint.objects.filter(session=recovered, checkpoint_type="manual").delete()
 
     assert codes_of(recovered) == ["checkpoint_missing"]
+
+
+def test_rows_put_aside_are_missed_when_all_are_removed_with_their_note(tmp_path: Path) -> None:
+    session = sound_session(source_path=write_files(tmp_path / "photos", 12))
+    recover(session, "fresh_start")
+    ImageResult.objects.filter(session=session, superseded_by=1).delete()
+
+    RecoveryAttempt.objects.filter(session=session).update(aside_digest=b"")
+    Checkpoint.objects.filter(session=session).update(voided_by=None)
+
+    assert codes_of(session) == ["put_aside"]

@@ -89,7 +89,7 @@ def test_only_image_checkpoint_of_an_open_batch_is_missed_though_others_are_newe
 
 def test_newest_of_an_open_batch_is_missed_though_as_many_as_are_kept_are_left() -> None:
     session = session_with(0, 3)
-    Checkpoint.objects.filter(pk=images(session, 1)[0].pk).update(pinned=True)
+    Checkpoint.objects.pin(images(session, 1)[0], keeps=True)
     commit(Batch.objects.get(session=session, number=1), 1)
     commit(Batch.objects.get(session=session, number=0), 1)
     Checkpoint.objects.filter(pk=images(session, 0)[0].pk).delete()
@@ -135,6 +135,32 @@ def test_checkpoint_that_a_hand_has_unpinned_is_named() -> None:
     assert missing_checkpoints(session) == [
         f"Checkpoint {made.pk} is not kept for ever any more, though nobody has unpinned it."
     ]
+
+
+@pytest.mark.parametrize("kind", ["image", "batch", "manual"])
+def test_checkpoint_that_a_hand_has_pinned_is_named(kind: str) -> None:
+    session = session_with(8, 1)
+    Checkpoint.objects.create_session_checkpoint(session, "manual", force=True, pinned=False)
+    taken = Checkpoint.objects.filter(session=session, checkpoint_type=kind).order_by("sequence")[0]
+
+    Checkpoint.objects.filter(pk=taken.pk).update(pinned=True)
+
+    assert missing_checkpoints(session) == [
+        f"Checkpoint {taken.pk} is kept for ever, though nobody has pinned it: unpin or pin it."
+    ]
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_nothing_is_wrong_any_more_when_a_person_decides_on_what_a_hand_has_pinned(*, keeps: bool) -> None:
+    session = session_with(1)
+    (first,) = images(session, 0)
+    Checkpoint.objects.filter(pk=first.pk).update(pinned=True)
+    commit(Batch.objects.get(session=session), 5)
+    before = missing_checkpoints(session)
+
+    Checkpoint.objects.pin(first, keeps=keeps)
+
+    assert (len(before), missing_checkpoints(session)) == (1, [])
 
 
 def test_checkpoint_that_was_put_in_anothers_place_is_named() -> None:

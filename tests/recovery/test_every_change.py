@@ -19,6 +19,7 @@ from processing.states import Verdict
 from recovery.findings import OF_THE_SOURCE
 from recovery.integrity import verify
 from recovery.models import Checkpoint, CheckpointType
+from recovery.undo import rollback_recovery
 from tests.recovery.sound import batches_of, commit, copy_of, sound_session, write_files
 from tests.recovery.stacks import recover, work_on
 
@@ -63,7 +64,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "superseded_by": st.none() | st.integers(0, 5),
     "created_at": st.integers(-(10**12), 10**12).map(lambda shift: timedelta(microseconds=shift)),
 }
-# What is bound to a checkpoint, and its mark; `pinned` may be set and lifted by anyone who may keep it.
+# What is bound to a checkpoint, and its marks.
 BITS: dict[str, int] = {
     "id": 128,
     "sequence": 31,
@@ -73,6 +74,7 @@ BITS: dict[str, int] = {
     "last_result": 31,
     "attempt": 31,
     "voided_by": 31,
+    "pinned": 1,
     "created_at": 40,
     "session_state": 8,
     "previous": 8,
@@ -85,12 +87,14 @@ BITS: dict[str, int] = {
 
 @pytest.fixture
 def sessions(tmp_path: Path) -> list[ProcessingSession]:
-    """A session that was recovered twice, with rows put aside by both, and another one."""
+    """A session with rows put aside by a recovery and by an undo, and another one."""
     first = sound_session(source_path=write_files(tmp_path / "a", 12))
-    recover(first, "restart_batch")
-    work_on(first, 2)
-    recover(first, "restart_batch")
-    work_on(first, 3)
+    for _ in range(3):
+        recover(first, "restart_batch")
+        work_on(first, 2)
+    rollback_recovery(first, 2)
+    recover(first, "continue")
+    work_on(first, 1)
     return [first, sound_session(source_path=write_files(tmp_path / "b", 12))]
 
 

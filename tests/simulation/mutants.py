@@ -124,8 +124,8 @@ def _any_death_counts(patch: pytest.MonkeyPatch) -> None:
     """Hold every death against the photos in flight, as if its cause could only be one of them."""
     is_poison = burial._is_poison
 
-    def blame(batch: Batch, position: int, flight: Any, _exit_code: int | None) -> bool:
-        return is_poison(batch, position, flight, 1)
+    def blame(batch: Batch, position: int, *, is_alone: bool, by_photo: bool) -> bool:
+        return is_poison(batch, position, is_alone=is_alone, by_photo=True)
 
     patch.setattr(burial, "_is_poison", blame)
 
