@@ -129,7 +129,7 @@ def fresh_start(session: "ProcessingSession", _environment: dict[str, str]) -> s
     from recovery.resume import execute_recovery  # noqa: PLC0415 -- needs Django set up
 
     look_away()
-    plans.SQLITE_ASIDE_MAX = LIFTED
+    plans.SQLITE_MOVED_MAX = LIFTED
     return timed(lambda: execute_recovery(session, "fresh_start", user_confirmed=True, by="bench"))
 
 
@@ -137,7 +137,7 @@ def undo(session: "ProcessingSession", _environment: dict[str, str]) -> str:
     """Take every verdict back."""
     from recovery import undo as undoing  # noqa: PLC0415 -- needs Django set up
 
-    undoing.SQLITE_BACK_MAX = LIFTED
+    undoing.SQLITE_MOVED_MAX = LIFTED
     return timed(lambda: undoing.rollback_recovery(session, by="bench"))
 
 

@@ -14,7 +14,7 @@ from processing.states import Hold
 from processing.superseding import fence, revive, supersede
 from recovery import audit
 from recovery.models import Checkpoint, RecoveryAttempt
-from recovery.plans import start_index, total_of
+from recovery.plans import SQLITE_MOVED_MAX, start_index, total_of
 from recovery.resume import (
     NotSafe,
     Recovered,
@@ -26,8 +26,6 @@ from recovery.resume import (
 )
 
 ROWS_PER_READ = 2000
-# Taking a million rows back holds SQLite's one write lock for long: each is verified first.
-SQLITE_BACK_MAX = 500_000
 UNDO = "undo"
 
 
@@ -129,9 +127,12 @@ def _named(session: ProcessingSession, number: int | None) -> RecoveryAttempt:
 def _refuse_too_many(session: ProcessingSession, undo: Undo) -> None:
     if connection.vendor != "sqlite":
         return
-    count = undo.put_aside().count() + undo.made_since().count()
-    if count > SQLITE_BACK_MAX:
-        why = f"Moving {count} verdicts would block SQLite for too long; use PostgreSQL for such sessions."
+    count = undo.put_aside().count()
+    if count > SQLITE_MOVED_MAX:
+        why = (
+            f"Taking {count} verdicts back would block SQLite for too long; undo recoveries one by one from the "
+            "newest on, and use PostgreSQL for such sessions."
+        )
         raise StepRefused(session, "undo a recovery", why)
 
 
