@@ -5,7 +5,7 @@ never deleted, so whatever is put aside can be taken back (guarantee 7).
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -22,6 +22,7 @@ from processing.overriding import persons_verdict, redecide, shift_of
 from processing.states import BatchKind, BatchStatus, Relation, Verdict
 
 BATCHES_PER_PAGE = 200
+RECOUNTED = (*COUNTERS, "reason_counts", "digest", "status", "worker_id", "lease")
 COUNTED = ("batch_id", "pk", "created_at", "mac", "verdict", "reasons")
 
 
@@ -94,11 +95,23 @@ def recount(session: ProcessingSession, batch_ids: Collection[int]) -> None:
 
 def _recount_page(ids: Sequence[int]) -> None:
     counts = dict(_counts_of(ids))
-    batches = list(Batch.objects.filter(pk__in=ids).order_by("pk"))
+    batches = list(Batch.objects.filter(pk__in=ids).defer("manifest").order_by("pk"))
     for batch in batches:
         _apply(batch, counts.get(batch.pk, LiveRows()))
-    columns = [*COUNTERS, "reason_counts", "digest", "status", "worker", "lease"]
-    Batch.objects.bulk_update(batches, columns)
+    _store(batches)
+
+
+def _store(batches: Iterable[Batch]) -> None:
+    """Write those that are alike in one statement: after a fresh start all are.
+
+    `bulk_update` makes one CASE per batch and column, which took four fifths of a fresh start's time under the lock.
+    """
+    alike: dict[str, tuple[dict[str, Any], list[int]]] = {}
+    for batch in batches:
+        values = {name: getattr(batch, name) for name in RECOUNTED}
+        alike.setdefault(repr(values), (values, []))[1].append(batch.pk)
+    for values, ids in alike.values():
+        Batch.objects.filter(pk__in=ids).update(**values)
 
 
 def _counts_of(ids: Sequence[int]) -> Iterator[tuple[int, LiveRows]]:

@@ -18,6 +18,7 @@ from processing.models import (
     Worker,
 )
 from processing.states import Status
+from processing.turns import Turns
 from recovery.audit import Action, audited
 from recovery.models import Checkpoint, Crash, RecoveryAttempt
 
@@ -71,6 +72,7 @@ def _begin(session: ProcessingSession, by: str) -> None:
 def _delete_batches(session_id: UUID) -> Counter[str]:
     """Delete batches with what stands under them, those of some thousand photos at a time."""
     deleted: Counter[str] = Counter()
+    turns = Turns()
     while page := _next_batches(session_id):
         with transaction.atomic():
             # Locked first: a chunk in the air lands before, or finds its batch gone.
@@ -79,6 +81,7 @@ def _delete_batches(session_id: UUID) -> Counter[str]:
             for model in (ImageResult, Checkpoint):
                 deleted[model._meta.model_name or ""] += model.objects.filter(batch__in=page).delete()[0]
             deleted["batch"] += Batch.objects.filter(pk__in=page).only("pk").delete()[0]
+        turns.give_way()
     return deleted
 
 
@@ -95,9 +98,10 @@ def _next_batches(session_id: UUID) -> list[int]:
 
 
 def _delete_pages(rows: "models.QuerySet[Any]") -> int:
-    deleted = 0
+    deleted, turns = 0, Turns()
     while page := list(rows.order_by("pk").values_list("pk", flat=True)[:PAGE_ROWS]):
         deleted += rows.model.objects.filter(pk__in=page).delete()[0]
+        turns.give_way()
     return deleted
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from processing import overriding
 from processing.models import ProcessingSession
 from processing.overriding import Choice, Saying
+from processing.turns import Turns
 from recovery.audit import Action, audited
 
 
@@ -30,7 +31,7 @@ def say_to_all(
     killed in the middle says it again. Raises StepRefused when the session is cancelled; that is recorded too.
     """
     details = {"decision": choice.decision, "reason": choice.reason, **_facts(saying)}
-    changed, after, is_last = 0, -1, False
+    changed, after, is_last, turns = 0, -1, False, Turns()
     while not is_last:
         with audited(
             Action.OVERRIDE, actor=saying.by, session=session.pk, details=details, address=address
@@ -38,6 +39,7 @@ def say_to_all(
             page = overriding.say_to_page(session, choice, saying, after)
             facts.update(photos=page.changed, behind=after, until=page.last_position)
         changed, after, is_last = changed + page.changed, page.last_position, page.is_last
+        turns.give_way()
     return changed
 
 

@@ -16,6 +16,7 @@ from django.db import transaction
 from processing import digests, keys
 from processing.models import Batch, ImageResult, ProcessingSession, Worker
 from processing.states import BatchKind, BatchStatus
+from processing.turns import Turns
 from recovery import seal
 from recovery.aside import Sum, add_up, sums_of
 from recovery.audit import ActRefused
@@ -57,12 +58,13 @@ class Rotation:
             yield session_id
 
     def _rotate_batches(self, session_id: UUID) -> None:
-        after = 0
+        after, turns = 0, Turns()
         while page := self._page(session_id, after):
             after = page[-1]
             for batch_id in _of_older_keys(page):
                 with transaction.atomic():
                     BatchRotation(session_id, batch_id, self).run()
+                turns.give_way()
 
     def _page(self, session_id: UUID, after: int) -> list[int]:
         batches = Batch.objects.filter(session=session_id, pk__gt=after).order_by("pk")

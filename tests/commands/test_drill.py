@@ -5,12 +5,18 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
-from processing.management.drilling import Tally, brier_score
+from config.databases import hardened
+from config.environment import database_from
+from processing.management.drilling import Range, Tally, brier_score
+from recovery.management.commands.drill import throwaway_database, url_beside
 from tests.commands.running import MANAGE
+from tests.factories import make_session
 
 DRILL_S = 1200
 
@@ -40,6 +46,51 @@ def test_stop_is_a_deed_and_no_kill() -> None:
         {"stopped": 2, "worker killed": 3},
         None,
     )
+
+
+def databases_of_drills() -> list[str]:
+    """Name the databases of drills that the server has."""
+    if connection.vendor == "sqlite":
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT datname FROM pg_database WHERE datname LIKE 'stockproof_drill_%'")
+        return [name for (name,) in cursor.fetchall()]
+
+
+@pytest.mark.kill
+@pytest.mark.django_db(transaction=True)
+def test_throwaway_database_has_no_session_of_ours_and_is_gone_afterwards(tmp_path: Path) -> None:
+    make_session()
+
+    with throwaway_database(str(tmp_path)) as url:
+        place = Range(tmp_path, url)
+        place.migrate()
+        there = place.ask("sessions")
+        names = databases_of_drills()
+
+    assert (there, len(names), databases_of_drills()) == ([], connection.vendor == "postgresql", [])
+
+
+@pytest.mark.parametrize(
+    ("own", "host"),
+    [
+        ("postgres://ada:a%2Fb@example.org:5433/photos?sslmode=require&connect_timeout=7", "example.org"),
+        ("postgres://ada@[::1]/photos", "::1"),
+        ("postgres://ada@/photos?host=/run/postgresql", "/run/postgresql"),
+    ],
+)
+def test_throwaway_database_is_on_the_same_server_with_the_same_options(own: str, host: str) -> None:
+    ours = hardened(database_from(own), Path())
+
+    url = url_beside(ours, "drill")
+
+    theirs = hardened(database_from(url), Path())
+    assert theirs["OPTIONS"].pop("host") == host
+    assert theirs["OPTIONS"].pop("port", "") == ours["PORT"]
+    ours["OPTIONS"].pop("host", None)
+    columns = ("ENGINE", "USER", "PASSWORD", "OPTIONS")
+    assert [theirs[name] for name in columns] == [ours[name] for name in columns]
+    assert theirs["NAME"] == "drill"
 
 
 @pytest.mark.kill

@@ -238,9 +238,16 @@ MUTANTS = [
     Mutant(
         "an undo verifies the rows that come back",
         "recovery/undo.py",
-        "    _require_authentic(undo)\n",
+        "    _require_authentic(undo, verified)\n",
         "",
         f"{UNDO}::test_undo_changes_nothing_when_a_row_that_would_come_back_was_changed",
+    ),
+    Mutant(
+        "an undo verifies again what moved since",
+        "recovery/undo.py",
+        "verified is None or (verified.attempt, verified.number) != (undo.session.attempt, undo.number)",
+        "verified is None",
+        f"{UNDO}::test_undo_verifies_again_when_the_session_has_moved_on_since",
     ),
     Mutant(
         "an undo puts aside before it takes back",
@@ -352,6 +359,7 @@ MUTANTS = [
         "",
         "tests/test_environment_errors.py::"
         "test_error_of_the_system_is_never_a_photos_verdict_when_a_decoder_meets_it",
+        only="",
     ),
     Mutant(
         "time limit of a photo, not of its source",
@@ -373,8 +381,15 @@ MUTANTS = [
         "processing/worker.py",
         "(OperationalError, InterfaceError, InternalError)",
         "(OperationalError, InterfaceError)",
-        "tests/crash/test_trouble.py::"
-        "test_run_waits_and_goes_on_by_itself_when_the_database_is_read_only[postgresql]",
+        "tests/crash/test_trouble.py::test_run_waits_and_goes_on_by_itself_when_the_database_is_read_only",
+        only="postgresql",
+    ),
+    Mutant(
+        "acts of many transactions let others write",
+        "processing/turns.py",
+        "            time.sleep(GAP_S)\n",
+        "",
+        "tests/test_turns.py::test_others_write_between_the_pages_of_an_act",
     ),
     Mutant(
         "SQLite waits for the disk",

@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "tests" / "crash" / "README.md"
 COPIED = ("config", "processing", "recovery", "templates", "tests", "manage.py", "pyproject.toml")
 TABLE = re.compile(r"(<!-- mutants -->\n).*(<!-- /mutants -->)", re.DOTALL)
+# A variant's name may have blanks in it; what the test died of may follow.
+FAILED = re.compile(r"^FAILED [^\s\[]+(?:\[(.*?)\])?(?: - .*)?$", re.MULTILINE)
 TESTS_FAILED, TIMEOUT_S = 1, 600
 FOUND, SURVIVED = "found", "SURVIVED"
 
@@ -79,11 +81,10 @@ def _try_one(tree: Path, mutant: Mutant) -> Trial:
         run = _run(tree, mutant.only, mutant.test)
     finally:
         path.write_text(text)
-    failed = tuple(
-        sorted(set(re.findall(r"^FAILED \S+?\[([^\]\s]*)\]|^FAILED (\S+)", run.stdout, re.MULTILINE)))
-    )
-    names = tuple(sorted({variant or "the test" for variant, _plain in failed}))
-    verdict = FOUND if run.returncode == TESTS_FAILED and failed else SURVIVED
+    names = tuple(sorted({variant or "the test" for variant in FAILED.findall(run.stdout)}))
+    verdict = FOUND if run.returncode == TESTS_FAILED and names else SURVIVED
+    if verdict == SURVIVED:
+        print(run.stdout, run.stderr, flush=True)
     return Trial(mutant, verdict, names, time.monotonic() - begun)
 
 

@@ -1,11 +1,13 @@
 """Undoing recoveries: a stack, in both directions whole, and never blind to what was changed meanwhile."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from processing.models import Batch, ImageResult, ProcessingSession, StepRefused
 from processing.states import BatchKind, BatchStatus, Status
+from recovery import undo
 from recovery.models import AuditEntry, Checkpoint, CheckpointType, RecoveryAttempt
 from recovery.resume import NotSafe, execute_recovery
 from recovery.undo import preview_undo, rollback_recovery
@@ -147,6 +149,28 @@ def test_undo_changes_nothing_when_a_row_that_would_come_back_was_changed(
 
     session.refresh_from_db()
     assert (live_rows(session), session.attempt, RecoveryAttempt.objects.get().undone_at) == ([], 1, None)
+
+
+def test_undo_verifies_again_when_the_session_has_moved_on_since(
+    session: ProcessingSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute_recovery(session, "continue")
+    work_on(session, 1)
+    look = undo._verify_unlocked
+
+    def look_and_be_late(*named: Any) -> undo.Verified | None:
+        seen = look(*named)
+        session.pause()
+        execute_recovery(session, "fresh_start", user_confirmed=True)
+        ImageResult.objects.filter(session=session, position=4).update(note="bribed")
+        return seen
+
+    monkeypatch.setattr(undo, "_verify_unlocked", look_and_be_late)
+
+    with pytest.raises(NotSafe, match="that would come back was changed"):
+        rollback_recovery(session, 1)
+
+    assert live_rows(session) == []
 
 
 def test_undo_fences_who_is_at_it(session: ProcessingSession) -> None:

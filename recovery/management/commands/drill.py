@@ -4,14 +4,15 @@ import secrets
 import tempfile
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from django.db import connection
 
+from config.databases import POSTGRESQL_OPTIONS
 from processing.management.arguments import positive_count
 from processing.management.base import StockproofCommand
 from processing.management.commands.demo import draw
@@ -95,17 +96,20 @@ def throwaway_database(folder: str) -> Iterator[str]:
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {quoted}")
     try:
-        yield _postgresql_url(name)
+        yield url_beside(connection.settings_dict, name)
     finally:
         with connection.cursor() as cursor:
             cursor.execute(f"DROP DATABASE {quoted} WITH (FORCE)")
 
 
-def _postgresql_url(name: str) -> str:
-    """Give the address of another database of the configured server."""
-    parts = {
-        key: quote(str(connection.settings_dict[key]), safe="")
-        for key in ("USER", "PASSWORD", "HOST", "PORT")
+def url_beside(settings: Mapping[str, Any], name: str) -> str:
+    """Give the address of another database on the PostgreSQL of these settings, with the options of their URL.
+
+    The host may be a folder or have colons in it, which a URL holds in its query only.
+    """
+    user, password = (quote(str(settings[key]), safe="") for key in ("USER", "PASSWORD"))
+    server = {key.lower(): settings[key] for key in ("HOST", "PORT") if settings[key]}
+    options = {
+        key: value for key, value in settings["OPTIONS"].items() if POSTGRESQL_OPTIONS.get(key) != value
     }
-    port = f":{parts['PORT']}" if parts["PORT"] else ""
-    return f"postgres://{parts['USER']}:{parts['PASSWORD']}@{parts['HOST']}{port}/{name}"
+    return f"postgres://{user}:{password}@/{name}?{urlencode(options | server)}"
