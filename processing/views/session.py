@@ -74,7 +74,7 @@ def _take_step(request: HtmxRequest, session_id: UUID, step: str) -> HttpRespons
         return render(request, "processing/cancel.html", context, status=400)
     why = form.cleaned_data["why"]
     person = person_of(request)
-    steps: "dict[str, Callable[[], None]]" = {
+    steps: dict[str, Callable[[], None]] = {
         "pause": lambda: acts.pause(found, why=why, **person),
         "resume": lambda: acts.resume(found, **person),
         "cancel": lambda: acts.cancel(found, why=why, **person),
