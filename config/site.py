@@ -1,10 +1,13 @@
 """The administration's site: who may come in, and with which form."""
 
+from typing import Any
+
 from django import forms
 from django.contrib.admin import AdminSite
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.models import User
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 from processing import access
@@ -33,3 +36,11 @@ class StockproofSite(AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Say whether this person may come in."""
         return access.may_enter_administration(request.user)
+
+    def password_change(
+        self,
+        request: HttpRequest,  # noqa: ARG002 -- the admin's signature
+        extra_context: dict[str, Any] | None = None,  # noqa: ARG002 -- the admin's signature
+    ) -> HttpResponse:
+        """Lead to our own page, which keeps what it does in the audit log."""
+        return redirect("settings-password")

@@ -124,9 +124,17 @@ class RolesAdmin(GroupAdmin):
     delete_view = refusals_recorded(GroupAdmin.delete_view)
     changelist_view = refusals_recorded(GroupAdmin.changelist_view)
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Leave roles to Administrators."""
+        return access.may_administer(request.user) and super().has_add_permission(request)
+
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         """Leave roles to Administrators: who may change what one allows could give himself everything."""
         return access.may_administer(request.user) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """Leave roles to Administrators."""
+        return access.may_administer(request.user) and super().has_delete_permission(request, obj)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001 -- the admin's signature
         """Store what a role allows, and the entry in the audit log in the same transaction."""
