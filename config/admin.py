@@ -8,6 +8,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
+from processing import access
+from processing.models import ProcessingSession
+
 if TYPE_CHECKING:
     AnyPaginator = Paginator[Any]
     AnyModelAdmin = admin.ModelAdmin[Any]
@@ -33,12 +36,25 @@ class CappedPaginator(AnyPaginator):
 
 
 class MachineRowAdmin(AnyModelAdmin):
-    """Rows that the machine writes: nobody adds, changes or deletes them here, not even a superuser."""
+    """Rows that the machine writes: nobody adds, changes or deletes them here, not even a superuser.
 
+    Whoever may not see the sessions of others sees here only rows of his own ones, found by `session_field`; an empty
+    one means that the rows belong to no session.
+    """
+
+    session_field = "session"
     actions = None
     paginator = CappedPaginator
     show_full_result_count = False
     ordering: ClassVar[tuple[str, ...]] = ("-pk",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Give the rows that this person may see. test: test_administration_shows_rows_of_own_sessions_only."""
+        rows = super().get_queryset(request)
+        if not self.session_field or access.may_audit(request.user):
+            return rows
+        visible = ProcessingSession.objects.visible_to(request.user).order_by()
+        return rows.filter(**{f"{self.session_field}__in": visible.values("pk")})
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 -- the admin's signature
         """Nobody adds one."""

@@ -1,6 +1,13 @@
-"""The house itself as an app, so that its system checks are registered."""
+"""The house itself as an app, so that its system checks are registered; and the administration with our site."""
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+
+
+class AdministrationConfig(AdminConfig):
+    """Django's administration behind our own door."""
+
+    default_site = "config.site.StockproofSite"
 
 
 class HouseConfig(AppConfig):

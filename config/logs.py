@@ -44,5 +44,7 @@ def configuration(level: str) -> dict[str, Any]:
                 name: {"handlers": ["stderr"], "level": "WARNING", "propagate": False}
                 for name in QUIET_LOGGERS
             },
+            # Each failed login and each lock-out is in the audit log, where it says whose and from where.
+            "axes": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
         },
     }

@@ -1,5 +1,6 @@
 """Every setting, once, from the environment or `.env`; a wrong value stops the start with a sentence."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from django.utils.translation import gettext_lazy as _
@@ -59,6 +60,7 @@ WSGI_APPLICATION = "config.wsgi.application"
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = LOGIN_URL
+CSRF_FAILURE_VIEW = "config.errors.form_too_old"
 
 _public = STOCKPROOF_SERVED == "public"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _public
@@ -73,7 +75,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "config.apps.AdministrationConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -82,6 +84,8 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django_htmx",
     "django_q",
+    # Before ours: what it finds out about a failed login is what the audit log then says of it.
+    "axes",
     "config.apps.HouseConfig",
     "processing",
     "recovery",
@@ -97,6 +101,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 TEMPLATES = [
     {
@@ -117,7 +122,27 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+
+# --- the guard at the login ---
+# A person is locked out from one address only, so that nobody can lock out somebody else from elsewhere.
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_USERNAME_CALLABLE = "config.guard.name_mark"
+AXES_CLIENT_IP_CALLABLE = "config.guard.client_address"
+AXES_LOCKOUT_CALLABLE = "config.errors.locked_out"
+# Who came and went is in the audit log; a second list would be kept by nobody.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 
 STATIC_URL = "/static/"
 # Static files are served from where they lie (config/static), so nobody has to run collectstatic.

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Any
 
 import waitress
 
@@ -16,7 +17,21 @@ def main(host: str, port: int, parent_pid: int) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from config.wsgi import application  # noqa: PLC0415 -- loads the apps, which need the line above
 
-    waitress.serve(application, host=host, port=port, threads=THREADS, ident="stockproof")
+    proxy = proxy_options(os.environ.get("STOCKPROOF_SERVED", ""))
+    waitress.serve(application, host=host, port=port, threads=THREADS, ident="stockproof", **proxy)
+
+
+def proxy_options(served: str) -> dict[str, Any]:
+    """Say whose word counts for where a request comes from and whether it came over HTTPS.
+
+    Beyond loopback it is that of the proxy in front of us, of what it says only the last, which it has written
+    itself. On loopback there is none, and the server drops these headers.
+    test: test_forwarded_address_counts_only_where_a_proxy_is_expected.
+    """
+    if served != "public":
+        return {}
+    headers = {"x-forwarded-for", "x-forwarded-proto"}
+    return {"trusted_proxy": "*", "trusted_proxy_count": 1, "trusted_proxy_headers": headers}
 
 
 if __name__ == "__main__":

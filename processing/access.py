@@ -4,7 +4,7 @@ A session belongs to its owner. Somebody who has no role may do with sessions of
 that a photographer who works alone need not know of roles; a Viewer may look at his own, and no more.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from django.core.exceptions import PermissionDenied
 
@@ -48,3 +48,20 @@ def may_operate(user: "Person", session: "ProcessingSession | None" = None) -> b
 def may_verify(user: "Person", session: "ProcessingSession") -> bool:
     """Whether somebody may let a session be checked, nothing being repaired."""
     return may_audit(user) or may_operate(user, session)
+
+
+def may_change_presets(user: "Person", step: Literal["add", "change", "delete"]) -> bool:
+    """Whether somebody may add, change or delete the rules that photos are judged by."""
+    return user.is_active and user.has_perm(f"processing.{step}_preset")
+
+
+def may_enter_administration(user: "Person") -> bool:
+    """Whether somebody may open the administration, where everyone sees only what they may see elsewhere."""
+    return user.is_active and (user.is_staff or may_audit(user))
+
+
+def may_change_roles(user: "Person", of: "User") -> bool:
+    """Whether somebody may change the roles of a person: only a superuser those of himself or of a superuser."""
+    if user.is_active and user.is_superuser:
+        return True
+    return may_administer(user) and user.pk != of.pk and not of.is_superuser

@@ -7,7 +7,6 @@ from django.contrib import admin
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext_lazy as _
 
 from config.admin import MachineRowAdmin
 from processing.forms import PresetForm
@@ -20,15 +19,16 @@ from processing.models import (
     SkippedEntry,
     Worker,
 )
-from recovery import audit
+from recovery.audit import Action, person_of
+from recovery.presets import record_preset
+from recovery.refusals import recorded_if_refused
 
 if TYPE_CHECKING:
     PresetModelAdmin = admin.ModelAdmin[Preset]
 else:
     PresetModelAdmin = admin.ModelAdmin
 
-admin.site.site_header = admin.site.site_title = "Stockproof"
-admin.site.index_title = _("Administration")
+refusals_recorded = recorded_if_refused(Action.PRESET)
 
 # A message deleted or a task retried there would bypass leases and fencing; the rows remember all there is.
 for model in apps.get_app_config("django_q").get_models():
@@ -43,15 +43,23 @@ class PresetAdmin(PresetModelAdmin):
     form = PresetForm
     list_display = ("name",)
     ordering = ("name", "pk")
+    add_view = refusals_recorded(PresetModelAdmin.add_view)
+    change_view = refusals_recorded(PresetModelAdmin.change_view)
+    delete_view = refusals_recorded(PresetModelAdmin.delete_view)
+    changelist_view = refusals_recorded(PresetModelAdmin.changelist_view)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Preset | None = None) -> bool:
+        """Keep the default preset: sessions get it when nobody names another."""
+        return super().has_delete_permission(request, obj) and (obj is None or not obj.is_default)
 
     def save_model(self, request: HttpRequest, obj: Preset, form: Any, change: Any) -> None:
         """Store it with its entry in the audit log; the administration has opened the transaction."""
         super().save_model(request, obj, form, change)
-        _record_preset(request, obj, "changed" if change else "added")
+        record_preset(obj, "changed" if change else "added", **person_of(request))
 
     def delete_model(self, request: HttpRequest, obj: Preset) -> None:
         """Remove it with its entry in the audit log."""
-        _record_preset(request, obj, "removed")
+        record_preset(obj, "removed", **person_of(request))
         super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Preset]) -> None:
@@ -61,19 +69,11 @@ class PresetAdmin(PresetModelAdmin):
                 self.delete_model(request, preset)
 
 
-def _record_preset(request: HttpRequest, preset: Preset, change: str) -> None:
-    audit.record(
-        audit.Action.PRESET,
-        actor=request.user.get_username(),
-        address=request.META.get("REMOTE_ADDR"),
-        details={"preset": preset.name, "change": change, "rules": preset.rules},
-    )
-
-
 @admin.register(ProcessingSession)
 class SessionAdmin(MachineRowAdmin):
     """Sessions."""
 
+    session_field = "pk"
     list_display = ("name", "id", "owner_id", "stage", "hold", "crashed_at", "created_at")
     list_filter = ("stage", "hold")
     ordering = ("-created_at", "-pk")
@@ -108,8 +108,9 @@ class ResultAdmin(MachineRowAdmin):
 
 @admin.register(Worker)
 class WorkerAdmin(MachineRowAdmin):
-    """Workers and parents."""
+    """Workers and parents; they work for all."""
 
+    session_field = ""
     list_display = (
         "host",
         "pid",

@@ -5,7 +5,9 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from processing import access
 from processing.models import ProcessingSession, Profile
+from processing.models.profile import Theme
 
 
 def profile_of(request: HttpRequest) -> Profile:
@@ -19,6 +21,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     """Give what `base.html` shows; read from the database only where the template asks for it."""
     return {
         "profile": SimpleLazyObject(lambda: profile_of(request)),
+        "themes": Theme.choices,
+        "enters_administration": SimpleLazyObject(lambda: access.may_enter_administration(request.user)),
         "interrupted": SimpleLazyObject(lambda: _Interrupted(request)),
     }
 

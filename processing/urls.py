@@ -4,7 +4,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
 from processing.forms import LoginForm
-from processing.views import creation, health, photo, pictures, results, session, sessions, settings
+from processing.views import creation, health, photo, pictures, presets, results, session, sessions, settings
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
@@ -16,6 +16,14 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("", sessions.sessions, name="sessions"),
     path("settings/", settings.settings, name="settings"),
+    path("settings/appearance/", settings.appearance, name="settings-appearance"),
+    path("settings/keys/", settings.keys, name="settings-keys"),
+    path("settings/password/", settings.password, name="settings-password"),
+    path("settings/sign-out/", settings.sign_out_everywhere, name="settings-sign-out"),
+    path("settings/presets/new/", presets.new_preset, name="preset-new"),
+    path("settings/presets/restore/", presets.restore_preset, name="preset-restore"),
+    path("settings/presets/<int:preset_id>/", presets.preset, name="preset"),
+    path("settings/presets/<int:preset_id>/delete/", presets.delete_preset, name="preset-delete"),
     path("sessions/new/", creation.new_session, name="session-new"),
     path("sessions/<uuid:session_id>/", session.session, name="session"),
     path("sessions/<uuid:session_id>/pause/", session.pause, name="session-pause"),

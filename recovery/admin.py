@@ -1,13 +1,21 @@
-"""Administration of the evidence: checkpoints, crashes, recoveries and the audit log can only be looked at."""
+"""Administration of the evidence, which can only be looked at, and of people, each change of which is recorded."""
 
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from config.admin import MachineRowAdmin
+from processing import access
 from recovery.models import AuditEntry, Checkpoint, Crash, RecoveryAttempt
+from recovery.people import PeopleAdmin, RolesAdmin
+
+# Django has registered its own, which record nothing.
+admin.site.unregister([User, Group])
+admin.site.register(User, PeopleAdmin)
+admin.site.register(Group, RolesAdmin)
 
 
 @admin.register(Checkpoint)
@@ -47,12 +55,13 @@ class RecoveryAttemptAdmin(MachineRowAdmin):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(MachineRowAdmin):
-    """The audit log, for superusers; `audit verify` says whether it is as it was written."""
+    """The audit log, for who may see all of it; `audit verify` says whether it is as it was written."""
 
+    session_field = ""
     list_display = ("number", "at", "actor", "action", "session", "outcome")
     search_fields = ("^session", "actor", "action")
     search_help_text = "The beginning of a session's id, a part of a name, or an action."
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 -- the admin's signature
         """Others must not learn here who did what in sessions that they may not see."""
-        return bool(request.user.is_active and request.user.is_superuser)
+        return access.may_audit(request.user)

@@ -16,6 +16,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, models, transaction
 from django.db.models import Subquery
 from django.db.models.functions import Now
+from django.http import HttpRequest
 
 from processing import keys
 from processing.keys import Stored
@@ -186,6 +187,11 @@ def signed_part(entry: AuditEntry) -> bytes:
             entry.details,
         ]
     )
+
+
+def person_of(request: HttpRequest) -> dict[str, Any]:
+    """Give who acts and from where, as `record` and `audited` take it."""
+    return {"actor": request.user.get_username(), "address": request.META.get("REMOTE_ADDR")}
 
 
 def plain_address(text: str | None) -> str | None:

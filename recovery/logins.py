@@ -14,6 +14,9 @@ from django.http import HttpRequest
 
 from recovery.audit import DONE, Action, record
 
+WRONG = "refused: The name or the password was wrong."
+LOCKED = "refused: Locked out for some time after too many wrong passwords."
+
 
 def watch_logins() -> None:
     """Record every login, failed login and logout from now on."""
@@ -26,15 +29,16 @@ def _came_in(*, request: HttpRequest, user: AbstractBaseUser, **_signal: Any) ->
     _record(Action.LOGIN, user.get_username(), request)
 
 
-def _was_turned_away(
-    *, credentials: Mapping[str, Any], request: HttpRequest | None = None, **_signal: Any
-) -> None:
-    """Name the person only if there is one of that name: people type passwords into the wrong field."""
+def _was_turned_away(*, credentials: Mapping[str, Any], request: HttpRequest, **_signal: Any) -> None:
+    """Name the person only if there is one of that name: people type passwords into the wrong field.
+
+    By now the guard has said in the request whether this failure locks them out, or found them locked out.
+    """
     people = get_user_model()
     name = str(credentials.get(people.USERNAME_FIELD, ""))
     is_known = people.objects.filter(**{people.USERNAME_FIELD: name}).exists()
-    outcome = "refused: The name or the password was wrong."
-    _record(Action.LOGIN_FAILED, name if is_known else "", request, outcome)
+    is_locked = getattr(request, "axes_locked_out", False)
+    _record(Action.LOGIN_FAILED, name if is_known else "", request, LOCKED if is_locked else WRONG)
 
 
 def _went(*, request: HttpRequest, user: AbstractBaseUser | None, **_signal: Any) -> None:
@@ -42,7 +46,6 @@ def _went(*, request: HttpRequest, user: AbstractBaseUser | None, **_signal: Any
         _record(Action.LOGOUT, user.get_username(), request)
 
 
-def _record(action: Action, actor: str, request: HttpRequest | None, outcome: str = DONE) -> None:
-    address = None if request is None else request.META.get("REMOTE_ADDR")
+def _record(action: Action, actor: str, request: HttpRequest, outcome: str = DONE) -> None:
     with transaction.atomic():
-        record(action, actor=actor, outcome=outcome, address=address)
+        record(action, actor=actor, outcome=outcome, address=request.META.get("REMOTE_ADDR"))

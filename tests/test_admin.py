@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.db import connection, models
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from config.admin import CappedPaginator, MachineRowAdmin
 from processing.models import Batch, ImageResult, Override, Preset, ProcessingSession, SkippedEntry, Worker
+from processing.models.preset import DEFAULT_PRESET
 from recovery import audit
 from recovery.models import AuditEntry, Checkpoint, Crash, RecoveryAttempt
 from tests.factories import (
@@ -24,7 +25,7 @@ from tests.factories import (
     make_worker,
     no_seal,
 )
-from tests.people import make_user, signed_in, statements
+from tests.people import PASSWORD, make_user, signed_in, statements
 
 pytestmark = pytest.mark.django_db
 MACHINE_ROWS: list[type[models.Model]] = [
@@ -161,7 +162,9 @@ def test_audit_log_is_searched_by_session_actor_and_action(
 
 def test_audit_log_is_refused_to_staff_that_may_view_everything_else() -> None:
     staff = make_user("clerk", is_staff=True)
-    staff.user_permissions.set(Permission.objects.all())
+    staff.user_permissions.set(
+        Permission.objects.exclude(codename__in=["audit_sessions", "administer_sessions"])
+    )
     browser = signed_in(staff)
     entry = audit.record("pin", actor="ines")
 
@@ -170,6 +173,54 @@ def test_audit_log_is_refused_to_staff_that_may_view_everything_else() -> None:
 
     assert (listed.status_code, shown.status_code) == (403, 403)
     assert browser.get(address(Batch, "changelist")).status_code == 200
+
+
+@pytest.mark.parametrize("model", [model for model in MACHINE_ROWS if model not in (Worker, AuditEntry)])
+def test_administration_shows_rows_of_own_sessions_only(model: type[models.Model]) -> None:
+    row = make_rows()[model]
+    staff = make_user("clerk", is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    browser = signed_in(staff)
+
+    others = browser.get(address(model, "changelist")).context["cl"].result_list
+    theirs = browser.get(address(model, "change", row.pk))
+    ProcessingSession.objects.update(owner=staff)
+    own = browser.get(address(model, "changelist")).context["cl"].result_list
+
+    assert list(others) == []
+    assert (theirs.status_code, theirs.headers["Location"]) == (302, "/admin/")
+    assert list(own) == [row]
+
+
+@pytest.mark.parametrize("role", ["Auditor", "Administrator"])
+def test_administration_lets_roles_in_that_see_everything(role: str) -> None:
+    row = make_rows()[AuditEntry]
+    user = make_user("role")
+    user.groups.add(Group.objects.get(name=role))
+    browser = signed_in(user)
+
+    assert browser.get("/admin/").status_code == 200
+    assert browser.get(address(AuditEntry, "change", row.pk)).status_code == 200
+
+
+@pytest.mark.parametrize("role", ["Viewer", "Operator", None])
+def test_administration_keeps_others_out(role: str | None) -> None:
+    user = make_user("role", password=PASSWORD)
+    user.groups.set(Group.objects.filter(name=role))
+
+    typed = {"username": "role", "password": PASSWORD}
+    page = Client().post("/admin/login/", typed)
+
+    assert signed_in(user).get("/admin/").headers["Location"] == "/admin/login/?next=/admin/"
+    assert (page.status_code, page.context["user"].is_authenticated) == (200, False)
+
+
+def test_administration_lets_an_auditor_sign_in_at_its_own_door() -> None:
+    make_user("eva", password=PASSWORD).groups.add(Group.objects.get(name="Auditor"))
+
+    page = Client().post("/admin/login/?next=/admin/", {"username": "eva", "password": PASSWORD})
+
+    assert (page.status_code, page.headers["Location"]) == (302, "/admin/")
 
 
 def test_administration_is_refused_when_the_person_is_no_staff() -> None:
@@ -210,6 +261,21 @@ def test_preset_is_recorded_when_it_is_added_changed_and_removed(boss: Client) -
     assert not Preset.objects.filter(name="Microstock").exists()
 
 
+def test_default_preset_is_neither_renamed_nor_removed(boss: Client) -> None:
+    preset = Preset.objects.get(name=DEFAULT_PRESET)
+    ticked = {"action": "delete_selected", "_selected_action": [preset.pk], "post": "yes"}
+
+    removed = boss.post(address(Preset, "delete", preset.pk), {"post": "yes"})
+    together = boss.post(address(Preset, "changelist"), ticked)
+    renamed = boss.post(address(Preset, "change", preset.pk), {"name": "Mine", "rules": "{}"})
+
+    outcomes = AuditEntry.objects.filter(action="preset").values_list("outcome", flat=True)
+    assert (removed.status_code, together.status_code, renamed.status_code) == (403, 403, 200)
+    assert "This preset keeps its name, Adobe Stock" in renamed.content.decode()
+    assert Preset.objects.get(pk=preset.pk).rules == preset.rules
+    assert set(outcomes) == {"refused: The role of this person does not allow it."}
+
+
 def test_presets_are_recorded_each_when_they_are_removed_together(boss: Client) -> None:
     presets = [Preset.objects.create(name=name, rules={}) for name in ("One", "Two")]
 
@@ -230,6 +296,9 @@ def test_presets_are_recorded_each_when_they_are_removed_together(boss: Client) 
         ("[1]", "The rules must be an object of names and limits."),
         ("7", "The rules must be an object of names and limits."),
         ("", "This field is required."),
+        ("[" * 9000, "The rules are nested too deeply."),
+        (" " * 10_000 + "{}", "The rules are longer than 10000 characters."),
+        ('{"formats": ["\\u0000"]}', "A word has a character in it that cannot be read"),
     ],
 )
 def test_preset_says_what_is_wrong_with_its_rules(boss: Client, rules: str, sentence: str) -> None:

@@ -19,6 +19,8 @@ def check_rules(rules: object) -> None:
         validate_rules(rules)
     except ValueError as error:
         raise ValidationError(str(error)) from error
+    if not all(word.isprintable() for words in rules.values() if isinstance(words, list) for word in words):
+        raise ValidationError(_("A word has a character in it that cannot be read: type it anew."))
 
 
 class Preset(models.Model):
@@ -35,3 +37,8 @@ class Preset(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_default(self) -> bool:
+        """Whether sessions get it when nobody says otherwise; it keeps its name and is never removed."""
+        return self.name == DEFAULT_PRESET

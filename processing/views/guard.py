@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -26,7 +26,8 @@ class HtmxRequest(HttpRequest):
     htmx: HtmxDetails
 
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
+person_of = audit.person_of
 
 
 def page(view: View) -> View:
@@ -36,7 +37,7 @@ def page(view: View) -> View:
     """
 
     @wraps(view)
-    def guarded(request: HtmxRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: HtmxRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated:
             return view(request, *args, **kwargs)
         if request.htmx:
@@ -45,11 +46,6 @@ def page(view: View) -> View:
         return redirect_to_login(request.get_full_path())
 
     return never_cache(vary_on_headers("HX-Request")(guarded))
-
-
-def person_of(request: HttpRequest) -> dict[str, Any]:
-    """Give who acts and from where, as the audit log keeps it."""
-    return {"actor": request.user.get_username(), "address": request.META.get("REMOTE_ADDR")}
 
 
 def seen_session(request: HttpRequest, session_id: UUID) -> ProcessingSession:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth import authenticate, get_user_model
+from django.test import RequestFactory
 from pytest_django import Settings
 
 from processing.management.commands.serve import bind_address
@@ -38,7 +39,7 @@ def test_first_user_is_made_once_with_a_password_that_works() -> None:
     password = make_first_user()
     again = make_first_user()
 
-    user = authenticate(username=FIRST_USERNAME, password=password)
+    user = authenticate(RequestFactory().post("/login/"), username=FIRST_USERNAME, password=password)
     assert user is not None
     assert (user.is_superuser, again, get_user_model().objects.count()) == (True, None, 1)
 

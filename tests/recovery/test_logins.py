@@ -1,6 +1,7 @@
 """Who comes in, is turned away and goes is in the audit log."""
 
 import pytest
+from axes.exceptions import AxesBackendRequestParameterRequired
 from django.contrib.auth import authenticate
 from django.test import Client
 
@@ -41,10 +42,11 @@ def test_failed_login_keeps_no_name_that_is_nobodys_because_it_may_be_a_password
     assert recorded() == [("login_failed", "", WRONG, "127.0.0.1")]
 
 
-def test_failed_login_without_a_request_is_recorded_without_an_address() -> None:
-    authenticate(username="nobody", password="guess")
+def test_login_is_refused_without_a_request_which_the_guard_needs() -> None:
+    make_user("ines", password=PASSWORD)
 
-    assert recorded() == [("login_failed", "", WRONG, None)]
+    with pytest.raises(AxesBackendRequestParameterRequired):
+        authenticate(username="ines", password=PASSWORD)
 
 
 def test_logout_is_recorded_once_somebody_was_in() -> None:
