@@ -29,7 +29,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One line of a photo's history; an empty verdict was withdrawn."""
+    """One line of a photo's history; an empty verdict withdraws the one before."""
 
     who: str
     verdict: str
@@ -37,6 +37,11 @@ class Said:
     note: str
     at: datetime
     counts: bool
+
+    @property
+    def icon(self) -> str:
+        """The symbol of what was said."""
+        return self.verdict or "undo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class Review:
     strip: list[Frame]
     previous: int | None
     next: int | None
-    ahead: list[int]
+    prefetched: list[int]
     note: str
     has_details: bool
     refusal: str
@@ -99,7 +104,7 @@ class Review:
     @property
     def shows_picture(self) -> bool:
         """Whether a browser can show the file itself."""
-        return self.frame.is_measured and self.frame.name.lower().endswith(BROWSER_SUFFIXES)
+        return _shows_picture(self.frame)
 
     @property
     def is_blank(self) -> bool:
@@ -125,6 +130,11 @@ class Review:
     def reject_words(self) -> str:
         """The words of the button that rejects."""
         return _("Keep rejected") if self.frame.verdict == Verdict.REJECTED else _("Reject")
+
+
+def _shows_picture(frame: Frame) -> bool:
+    """Where its pictures were kept, the file was once a photo, and is asked for itself if a browser can show it."""
+    return frame.has_thumbnail and frame.name.lower().endswith(BROWSER_SUFFIXES)
 
 
 def live_row(session: ProcessingSession, position: int) -> ImageResult | None:
@@ -161,7 +171,7 @@ def review_of(
         strip=_strip(session, before, row, behind, person),
         previous=before.rows[0].position if before.rows else None,
         next=behind.rows[0].position if behind.rows else None,
-        ahead=[one.position for one in behind.rows],
+        prefetched=[one.position for one in behind.rows if _shows_picture(frame_of(one, None, person))],
         note=row.note,
         has_details=details is not None,
         refusal=refusal_of(session),
@@ -182,7 +192,7 @@ def _strip(
 def _machine(row: ImageResult) -> Said:
     verdict = row.machine_verdict
     word = str(Verdict(verdict).label).capitalize()
-    return Said(_("Stockproof"), verdict, word, row.note, row.created_at, counts=row.decision == verdict)
+    return Said(_("by Stockproof"), verdict, word, row.note, row.created_at, counts=row.decision == verdict)
 
 
 def _said(event: Override, row: ImageResult, person: str, *, is_newest: bool) -> Said:
