@@ -29,11 +29,11 @@ else:
     PresetModelForm = forms.ModelForm
 
 WHY_LENGTH_MAX = 200
-WORDS_LENGTH_MAX = 200
-RULES_LENGTH_MAX = 10_000
 PATH_LENGTH_MAX = 4096
 NAME_LENGTH_MAX = 200
 PHOTOS_MAX = 10_000
+WORDS_LENGTH_MAX = 200
+RULES_LENGTH_MAX = 10_000
 
 
 def one_line(text: str) -> None:
@@ -159,98 +159,6 @@ class PresetForm(PresetModelForm):
             "rules that they began with. Known are: %(known)s."
         ) % {"known": known}
 
-
-class NewSessionForm(forms.Form):
-    """A folder, the rules to judge it by, and how often to save. It is checked by what the command checks."""
-
-    source = forms.CharField(
-        label=_("Folder with photos"),
-        max_length=PATH_LENGTH_MAX,
-        validators=[one_line],
-        error_messages={"required": _("Give the path of a folder, such as /photos/2026/autumn.")},
-    )
-    recursive = forms.BooleanField(label=_("With the folders inside it"), required=False, initial=True)
-    name = forms.CharField(
-        label=_("Name"),
-        max_length=NAME_LENGTH_MAX,
-        required=False,
-        validators=[one_line],
-        help_text=_("Left empty, it is called as the folder."),
-    )
-    preset = forms.CharField(label=_("Rules"), initial=DEFAULT_PRESET, max_length=100)
-    checkpoint_interval = a_count(
-        _("Save after every"),
-        settings.CHECKPOINT_INTERVAL,
-        _("photos. A crash costs fewer than twice as many."),
-    )
-    batch_size = a_count(_("Photos in a batch"), settings.BATCH_SIZE, _("What one worker takes at a time."))
-    beside = forms.BooleanField(required=False, label=_("Begin another one beside it"))
-
-    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._user = user
-        self.columns: dict[str, Any] = {}
-        self.unfinished: ProcessingSession | None = None
-
-    def counts(self) -> list[forms.BoundField]:
-        """Give the two fields that are numbers of photos."""
-        return [self["checkpoint_interval"], self["batch_size"]]
-
-    def clean(self) -> dict[str, Any]:
-        """Look whether a session can come of it; the columns are then ready. What is wrong stands at its field."""
-        cleaned = self.cleaned_data
-        if self.errors:
-            return cleaned
-        try:
-            path = source_with_photos(absolute(cleaned["source"]), recursive=cleaned["recursive"])
-        except (SourceRefused, NoPhotos) as error:
-            self.add_error("source", str(error))
-            return cleaned
-        self._wish(path)
-        self._look_for_another(path)
-        return cleaned
-
-    def _wish(self, path: bytes) -> None:
-        asked = ("name", "recursive", "preset", "batch_size", "checkpoint_interval")
-        wish = Wish(source=path, owner=self._user, **{name: self.cleaned_data[name] for name in asked})
-        try:
-            self.columns = wish.columns()
-        except Unknown as error:
-            self.add_error("preset", str(error))
-
-    def _look_for_another(self, path: bytes) -> None:
-        self.unfinished = open_session_of(path, ProcessingSession.objects.visible_to(self._user))
-        if self.unfinished is not None and not self.cleaned_data["beside"]:
-            self.add_error("beside", _("This folder has a session that is not finished."))
-
-
-class LookForm(forms.Form):
-    """Which folder is to be counted, or the count so far."""
-
-    source = forms.CharField(max_length=PATH_LENGTH_MAX, required=False, validators=[one_line])
-    recursive = forms.BooleanField(required=False)
-    preset = forms.CharField(max_length=100, required=False)
-    kept = forms.CharField(max_length=20_000, required=False)
-
-    def count(self) -> DryCount:
-        """Begin a count, or take up the one so far. Raises SourceRefused or CountLost, each with a sentence."""
-        if self.cleaned_data["kept"]:
-            return DryCount.read(self.cleaned_data["kept"])
-        if not self.cleaned_data["source"]:
-            raise CountLost(_("Give the path of a folder first."))
-        path = readable_source(absolute(self.cleaned_data["source"]))
-        return DryCount.begin(path, recursive=self.cleaned_data["recursive"])
-
-
-def absolute(source: str) -> str:
-    """Refuse a path that begins nowhere: the web process stands in no folder that a person would mean."""
-    path = Path(source).expanduser() if source.startswith("~/") else Path(source)
-    if not path.is_absolute():
-        raise SourceRefused(
-            f"The source {source!r} is not a whole path. Give it from the beginning, such as /photos."
-        )
-    return str(path)
-
     def clean_name(self) -> str:
         """Refuse names that cannot be read, and another one for the default preset."""
         stored = Preset.objects.filter(pk=self.instance.pk).first()
@@ -347,3 +255,95 @@ class WordsField(forms.CharField):
         if not text.isprintable() or (text and not text.replace(",", "").strip()):
             raise ValidationError(_("Enter words separated by commas, such as JPEG, PNG, or nothing."))
         return text
+
+
+class NewSessionForm(forms.Form):
+    """A folder, the rules to judge it by, and how often to save. It is checked by what the command checks."""
+
+    source = forms.CharField(
+        label=_("Folder with photos"),
+        max_length=PATH_LENGTH_MAX,
+        validators=[one_line],
+        error_messages={"required": _("Give the path of a folder, such as /photos/2026/autumn.")},
+    )
+    recursive = forms.BooleanField(label=_("With the folders inside it"), required=False, initial=True)
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=NAME_LENGTH_MAX,
+        required=False,
+        validators=[one_line],
+        help_text=_("Left empty, it is called as the folder."),
+    )
+    preset = forms.CharField(label=_("Rules"), initial=DEFAULT_PRESET, max_length=100)
+    checkpoint_interval = a_count(
+        _("Save after every"),
+        settings.CHECKPOINT_INTERVAL,
+        _("photos. A crash costs fewer than twice as many."),
+    )
+    batch_size = a_count(_("Photos in a batch"), settings.BATCH_SIZE, _("What one worker takes at a time."))
+    beside = forms.BooleanField(required=False, label=_("Begin another one beside it"))
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._user = user
+        self.columns: dict[str, Any] = {}
+        self.unfinished: ProcessingSession | None = None
+
+    def counts(self) -> list[forms.BoundField]:
+        """Give the two fields that are numbers of photos."""
+        return [self["checkpoint_interval"], self["batch_size"]]
+
+    def clean(self) -> dict[str, Any]:
+        """Look whether a session can come of it; the columns are then ready. What is wrong stands at its field."""
+        cleaned = self.cleaned_data
+        if self.errors:
+            return cleaned
+        try:
+            path = source_with_photos(absolute(cleaned["source"]), recursive=cleaned["recursive"])
+        except (SourceRefused, NoPhotos) as error:
+            self.add_error("source", str(error))
+            return cleaned
+        self._wish(path)
+        self._look_for_another(path)
+        return cleaned
+
+    def _wish(self, path: bytes) -> None:
+        asked = ("name", "recursive", "preset", "batch_size", "checkpoint_interval")
+        wish = Wish(source=path, owner=self._user, **{name: self.cleaned_data[name] for name in asked})
+        try:
+            self.columns = wish.columns()
+        except Unknown as error:
+            self.add_error("preset", str(error))
+
+    def _look_for_another(self, path: bytes) -> None:
+        self.unfinished = open_session_of(path, ProcessingSession.objects.visible_to(self._user))
+        if self.unfinished is not None and not self.cleaned_data["beside"]:
+            self.add_error("beside", _("This folder has a session that is not finished."))
+
+
+class LookForm(forms.Form):
+    """Which folder is to be counted, or the count so far."""
+
+    source = forms.CharField(max_length=PATH_LENGTH_MAX, required=False, validators=[one_line])
+    recursive = forms.BooleanField(required=False)
+    preset = forms.CharField(max_length=100, required=False)
+    kept = forms.CharField(max_length=20_000, required=False)
+
+    def count(self) -> DryCount:
+        """Begin a count, or take up the one so far. Raises SourceRefused or CountLost, each with a sentence."""
+        if self.cleaned_data["kept"]:
+            return DryCount.read(self.cleaned_data["kept"])
+        if not self.cleaned_data["source"]:
+            raise CountLost(_("Give the path of a folder first."))
+        path = readable_source(absolute(self.cleaned_data["source"]))
+        return DryCount.begin(path, recursive=self.cleaned_data["recursive"])
+
+
+def absolute(source: str) -> str:
+    """Refuse a path that begins nowhere: the web process stands in no folder that a person would mean."""
+    path = Path(source).expanduser() if source.startswith("~/") else Path(source)
+    if not path.is_absolute():
+        raise SourceRefused(
+            f"The source {source!r} is not a whole path. Give it from the beginning, such as /photos."
+        )
+    return str(path)

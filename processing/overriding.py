@@ -54,7 +54,7 @@ class NoVerdictYet(Exception):
     """A photo has no live row, so there is nothing to overrule."""
 
     def __init__(self, session: ProcessingSession, position: int) -> None:
-        self.session = session
+        self.session, self.position = session, position
         super().__init__(
             f"Session {session.pk} has no verdict on a photo {position}, so nobody can overrule it."
         )
@@ -101,11 +101,26 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Act:
+    """The events that one act has added: how many, and their first and last key, by which it is taken back."""
+
+    changed: int = 0
+    first: int = 0
+    last: int = 0
+
+    def __add__(self, other: "Act") -> "Act":
+        """Take two acts as one."""
+        if not self.changed or not other.changed:
+            return self if self.changed else other
+        return Act(self.changed + other.changed, min(self.first, other.first), max(self.last, other.last))
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """What was done with one page of photos: how far it went, and how many events were added."""
+    """What was done with one page of photos: how far it went, and which events were added."""
 
     last_position: int
-    changed: int
+    act: Act
     is_last: bool
 
 
@@ -119,7 +134,7 @@ def override(
     """
     if not verdict:
         raise ValueError("An empty verdict says nothing; `withdraw` takes one back.")
-    return say(session, positions, Saying(verdict, by, note))
+    return say(session, positions, Saying(verdict, by, note)).changed
 
 
 def withdraw(session: ProcessingSession, positions: Iterable[int], *, by: str, note: str = "") -> int:
@@ -127,22 +142,22 @@ def withdraw(session: ProcessingSession, positions: Iterable[int], *, by: str, n
 
     Raises NoVerdictYet when one has no live row, StepRefused when the session is cancelled.
     """
-    return say(session, positions, Saying("", by, note))
+    return say(session, positions, Saying("", by, note)).changed
 
 
-def say(session: ProcessingSession, positions: Iterable[int], saying: Saying) -> int:
-    """Say something of photos in one transaction; give how many events that added. Raises as `override` does."""
-    changed = 0
+def say(session: ProcessingSession, positions: Iterable[int], saying: Saying) -> Act:
+    """Say something of photos in one transaction; give the events that added. Raises as `override` does."""
+    act = Act()
     with transaction.atomic():
-        locked = _lock(session)
-        for chunk in _chunks(sorted(set(positions))):
+        locked = lock_for_verdicts(session)
+        for chunk in chunks(sorted(set(positions))):
             live = ImageResult.objects.live().filter(session=locked, position__in=chunk)
             rows = list(live.only(*NEEDED).in_order())
             missing = set(chunk).difference(row.position for row in rows)
             if missing:
                 raise NoVerdictYet(locked, min(missing))
-            changed += _write(locked, rows, saying)
-    return changed
+            act += write(locked, rows, saying)
+    return act
 
 
 def say_to_page(session: ProcessingSession, choice: Choice, saying: Saying, after: int = -1) -> Page:
@@ -151,10 +166,10 @@ def say_to_page(session: ProcessingSession, choice: Choice, saying: Saying, afte
     The choice is made under the session's lock. Raises StepRefused when the session is cancelled.
     """
     with transaction.atomic():
-        locked = _lock(session)
+        locked = lock_for_verdicts(session)
         rows = list(choice.rows(locked).filter(position__gt=after).only(*NEEDED).in_order()[:PAGE_ROWS])
-        changed = _write(locked, [row for row in rows if choice.takes(row)], saying)
-    return Page(rows[-1].position if rows else after, changed, len(rows) < PAGE_ROWS)
+        act = write(locked, [row for row in rows if choice.takes(row)], saying)
+    return Page(rows[-1].position if rows else after, act, len(rows) < PAGE_ROWS)
 
 
 def count_chosen(session: ProcessingSession, choice: Choice) -> int:
@@ -165,7 +180,7 @@ def count_chosen(session: ProcessingSession, choice: Choice) -> int:
     return sum(choice.takes(row) for row in rows.only(*NEEDED).in_order().iterator(PAGE_ROWS))
 
 
-def _lock(session: ProcessingSession) -> ProcessingSession:
+def lock_for_verdicts(session: ProcessingSession) -> ProcessingSession:
     """Lock the session first of all. test: test_two_persons_at_once_leave_the_later_verdict_and_true_counts."""
     locked = ProcessingSession.objects.lock(session.pk)
     if locked.status == Status.CANCELLED:
@@ -173,7 +188,7 @@ def _lock(session: ProcessingSession) -> ProcessingSession:
     return locked
 
 
-def _write(session: ProcessingSession, rows: Sequence[ImageResult], saying: Saying) -> int:
+def write(session: ProcessingSession, rows: Sequence[ImageResult], saying: Saying) -> Act:
     """Add the events, and derive decisions and shift; the caller has locked the session."""
     said = newest_of(session, [row.position for row in rows])
     rows = [row for row in rows if _is_new(said.get(row.position), row, saying)]
@@ -184,13 +199,15 @@ def _write(session: ProcessingSession, rows: Sequence[ImageResult], saying: Sayi
         if decision != row.decision:
             decided.setdefault(decision, []).append(row.pk)
             changes.update({decision: 1, row.decision: -1})
-    Override.objects.bulk_create([_event(session, row, saying) for row in rows], batch_size=CHUNK_ROWS)
-    for decision, keys in decided.items():
-        for chunk in _chunks(keys):
+    events = [_event(session, row, saying) for row in rows]
+    Override.objects.bulk_create(events, batch_size=CHUNK_ROWS)
+    for decision, rows_decided in decided.items():
+        for chunk in chunks(rows_decided):
             ImageResult.objects.filter(pk__in=chunk).update(decision=decision)
     if decided:
         session.shift_by(changes)
-    return len(rows)
+    keys = [event.pk for event in events]
+    return Act(len(keys), min(keys), max(keys)) if keys else Act()
 
 
 def _is_new(last: Override | None, row: ImageResult, saying: Saying) -> bool:
@@ -215,7 +232,7 @@ def _event(session: ProcessingSession, row: ImageResult, saying: Saying) -> Over
 def newest_of(session: ProcessingSession, positions: Sequence[int]) -> dict[int, Override]:
     """Give the newest event of each of some positions, whether it is in force or not."""
     found: dict[int, Override] = {}
-    for chunk in _chunks(positions):
+    for chunk in chunks(positions):
         found |= Override.objects.filter(session=session, position__in=chunk).newest()
     return found
 
@@ -229,7 +246,7 @@ def redecide(session: ProcessingSession, positions: Iterable[int] | None = None)
     if positions is None:
         _redecide(session, live)
     else:
-        for chunk in _chunks(sorted(set(positions))):
+        for chunk in chunks(sorted(set(positions))):
             _redecide(session, live.filter(position__in=chunk))
     session.set_shift(shift_of(session))
 
@@ -272,6 +289,6 @@ def _newest_event() -> QuerySet[Override]:
     return same.order_by("-pk")
 
 
-def _chunks(values: Sequence[int]) -> Iterator[Sequence[int]]:
+def chunks(values: Sequence[int]) -> Iterator[Sequence[int]]:
     for start in range(0, len(values), CHUNK_ROWS):
         yield values[start : start + CHUNK_ROWS]

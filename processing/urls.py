@@ -4,7 +4,19 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
 from processing.forms import LoginForm
-from processing.views import creation, health, photo, pictures, presets, results, session, sessions, settings
+from processing.views import (
+    creation,
+    health,
+    keys,
+    photo,
+    pictures,
+    presets,
+    results,
+    session,
+    sessions,
+    settings,
+    verdicts,
+)
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
@@ -15,6 +27,7 @@ urlpatterns = [
     ),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("", sessions.sessions, name="sessions"),
+    path("keys/", keys.keys, name="keys"),
     path("settings/", settings.settings, name="settings"),
     path("settings/appearance/", settings.appearance, name="settings-appearance"),
     path("settings/keys/", settings.keys, name="settings-keys"),
@@ -31,6 +44,9 @@ urlpatterns = [
     path("sessions/<uuid:session_id>/cancel/", session.cancel, name="session-cancel"),
     path("sessions/<uuid:session_id>/checkpoint/", session.checkpoint, name="session-checkpoint"),
     path("sessions/<uuid:session_id>/results/", results.results, name="session-results"),
+    path("sessions/<uuid:session_id>/results/verdict/", verdicts.give, name="session-verdict"),
+    path("sessions/<uuid:session_id>/results/all/", verdicts.give_to_all, name="session-verdict-all"),
+    path("sessions/<uuid:session_id>/results/undo/", verdicts.take_back, name="session-verdict-undo"),
     path("sessions/<uuid:session_id>/results/<int:position>/", photo.photo, name="session-photo"),
     path(
         "sessions/<uuid:session_id>/thumbnails/<int:position>", pictures.thumbnail, name="session-thumbnail"

@@ -11,6 +11,7 @@ from processing import overriding
 from processing.models import Batch, ImageResult, Override, ProcessingSession, StepRefused
 from processing.models.commit import COUNTERS
 from processing.overriding import (
+    Act,
     Choice,
     NoVerdictYet,
     Page,
@@ -371,7 +372,8 @@ def test_all_that_match_are_overruled_page_by_page(monkeypatch: pytest.MonkeyPat
     pages = [say_to_page(session, choice, saying)]
     pages.append(say_to_page(session, choice, saying, pages[-1].last_position))
 
-    assert pages == [Page(3, 2, is_last=False), Page(3, 0, is_last=True)]
+    first, last = (event.pk for event in Override.objects.order_by("pk"))
+    assert pages == [Page(3, Act(2, first, last), is_last=False), Page(3, Act(), is_last=True)]
     assert decisions(session)[:4] == ["approved"] * 4
     assert_counts_are_true(session)
 
@@ -385,7 +387,11 @@ def test_pages_go_on_behind_a_position_and_skip_what_was_said_already(
 
     pages = [say_to_page(session, Choice(), Saying("rejected", "ada"), after) for after in (-1, 1, 5)]
 
-    assert pages == [Page(1, 1, is_last=False), Page(3, 2, is_last=False), Page(5, 0, is_last=True)]
+    assert [(page.last_position, page.act.changed, page.is_last) for page in pages] == [
+        (1, 1, False),
+        (3, 2, False),
+        (5, 0, True),
+    ]
     assert decisions(session)[:4] == ["rejected"] * 4
     assert_counts_are_true(session)
 

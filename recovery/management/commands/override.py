@@ -86,7 +86,7 @@ class Command(StockproofCommand):
                 else f"Give the verdict {saying.verdict} to"
             )
             self.confirm(f"{question} {count} photos of session {session.pk}?", yes=options["yes"])
-        return overrides.say_to_all(session, choice, saying)
+        return overrides.say_to_all(session, choice, saying).changed
 
 
 def _check(options: dict[str, Any]) -> None:
@@ -98,7 +98,7 @@ def _check(options: dict[str, Any]) -> None:
 
 
 def _say(session: ProcessingSession, saying: Saying, position: int) -> int:
-    photos = overrides.say(session, position, saying)
+    photos = overrides.say(session, position, saying).changed
     if not photos and not saying.verdict:
         raise NotFound(f"There is no verdict of a person on photo {position}.", session=session.pk)
     return photos

@@ -106,7 +106,9 @@ def prune() -> None:
 def say_verdict() -> None:
     """Put a person's verdict on all rejected photos."""
     choice = overriding.Choice(decision=Verdict.REJECTED)
-    assert overrides.say_to_all(newest(), choice, overriding.Saying(Verdict.APPROVED, BY, "small")) > 1
+    assert (
+        overrides.say_to_all(newest(), choice, overriding.Saying(Verdict.APPROVED, BY, "small")).changed > 1
+    )
 
 
 def miscount() -> None:
