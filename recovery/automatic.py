@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from processing.models import ProcessingSession, StepRefused
 from recovery.audit import ActRefused
 from recovery.confidence import SAFE_MIN, fruitless_count
 from recovery.models import RecoveryAttempt
-from recovery.plans import RecoveryOption, prepare_recovery_options
+from recovery.plans import Option, RecoveryOption, prepare_recovery_options
 from recovery.resume import Recovered, execute_recovery
 
 if TYPE_CHECKING:
@@ -29,26 +30,64 @@ LOOK_AGAIN_S = 300.0
 Done = tuple[ProcessingSession, Recovered]
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one session of many; without a recovery, why it was left as it is."""
+
+    session: ProcessingSession
+    recovered: Recovered | None
+    why: str = ""
+
+
 def recover_safe(policy: str = "safe", *, by: str = BY) -> list[Done]:
     """Continue every interrupted session that the policy lets go on; give what was done.
 
     `safe`: the confidence is at least SAFE_MIN. `always`: whatever the confidence, unless it is unsafe.
     """
-    return list(
-        _recover_each(ProcessingSession.objects.interrupted().order_by("created_at", "pk"), policy, by)
+    return _done(
+        recover_each(ProcessingSession.objects.interrupted().order_by("created_at", "pk"), policy, by=by)
     )
 
 
-def _recover_each(sessions: Iterable[ProcessingSession], policy: str, by: str) -> Iterator[Done]:
+def recover_each(
+    sessions: Iterable[ProcessingSession], policy: str, *, by: str, address: str | None = None
+) -> Iterator[Outcome]:
+    """Continue some sessions, one by one, as far as the policy lets them go on; say of each what became of it."""
     for session in sessions:
-        option = next(o for o in prepare_recovery_options(session) if o.option == RecoveryOption.CONTINUE)
-        if not option.available or (policy != "always" and option.confidence < SAFE_MIN):
+        option = way_on(session)
+        if not may_go_on(option, policy):
             logger.info("session left to a person", extra={"session": str(session.pk), "risks": option.risks})
+            yield Outcome(session, None, doubt_about(option))
             continue
         try:
-            yield session, execute_recovery(session, option.option, by=by, attempt=option.attempt)
+            recovered = execute_recovery(
+                session, option.option, by=by, attempt=option.attempt, address=address
+            )
         except (StepRefused, ActRefused) as error:
             logger.warning("session not recovered", extra={"session": str(session.pk), "error": str(error)})
+            yield Outcome(session, None, str(error))
+        else:
+            yield Outcome(session, recovered)
+
+
+def way_on(session: ProcessingSession) -> Option:
+    """Look at what `continue` would do."""
+    return next(o for o in prepare_recovery_options(session) if o.option == RecoveryOption.CONTINUE)
+
+
+def may_go_on(option: Option, policy: str = "safe") -> bool:
+    """Whether a policy lets a session go on without a look at it."""
+    return option.available and (policy == "always" or option.confidence >= SAFE_MIN)
+
+
+def doubt_about(option: Option) -> str:
+    """Say why a session is left to a person."""
+    doubts = [part.text for part in option.confidence_parts if part.score < 1]
+    return (doubts if option.available else [*option.risks, *doubts])[0]
+
+
+def _done(outcomes: Iterable[Outcome]) -> list[Done]:
+    return [(one.session, one.recovered) for one in outcomes if one.recovered is not None]
 
 
 class Rescuer:
@@ -65,7 +104,7 @@ class Rescuer:
     def __call__(self) -> list[Done]:
         """Look once."""
         sessions = ProcessingSession.objects.interrupted().order_by("created_at", "pk")
-        return list(_recover_each([s for s in sessions if self._is_due(s)], self._policy, BY))
+        return _done(recover_each([s for s in sessions if self._is_due(s)], self._policy, by=BY))
 
     def _is_due(self, session: ProcessingSession) -> bool:
         state = (session.pk, session.attempt)

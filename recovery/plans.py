@@ -18,6 +18,7 @@ from processing.states import BatchKind, Stage, Status
 from recovery.changes import SourceLook, look_at_source
 from recovery.confidence import Part, confidence_of, fresh_parts_of, parts_of
 from recovery.models import Checkpoint
+from recovery.seal import problem_of
 
 PAGE_ROWS = 500
 # SQLite lets nobody else write while rows are moved: 11 us of computing for each that is put aside, 30 us for each
@@ -115,6 +116,11 @@ def start_index(session: ProcessingSession) -> int:
     return session.found_count
 
 
+def state_of(session: ProcessingSession) -> str:
+    """Name the state that is shown to who decides: attempt, status and number of verdicts."""
+    return f"{session.attempt} {session.status.value} {session.counts()['processed']}"
+
+
 def total_of(session: ProcessingSession) -> int:
     """Give the number of photos; while the scan is not over, of those listed so far."""
     return session.found_count if session.total is None else session.total
@@ -152,7 +158,7 @@ def _option(seen: Seen, option: RecoveryOption, checkpoint: Checkpoint | None) -
     redo, lowest = select(session, option, seen.look or SourceLook(), checkpoint).measure()
     keep = session.counts()["processed"] - redo
     left = total_of(session) - keep
-    obstacle = seen.gone or refusal(session, option, redo, checkpoint)
+    obstacle = seen.gone or refusal(session, option, redo, checkpoint) or obstacle_at(session, checkpoint)
     parts = fresh_parts_of(session) if is_fresh else seen.parts
     used = checkpoint or (seen.checkpoint if option == RecoveryOption.CONTINUE else None)
     return Option(
@@ -186,6 +192,20 @@ def refusal(
     if connection.vendor == "sqlite" and redo > SQLITE_MOVED_MAX:
         return f"Putting {redo} verdicts aside would block SQLite for too long; use PostgreSQL for such sessions."
     return ""
+
+
+def obstacle_at(session: ProcessingSession, checkpoint: Checkpoint | None) -> str:
+    """Say why a checkpoint cannot be gone back to; empty when it can, and without one."""
+    if checkpoint is None:
+        return ""
+    if checkpoint.session_id != session.pk:
+        return f"Checkpoint {checkpoint.pk} belongs to another session."
+    if checkpoint.voided_by is not None:
+        return (
+            f"Checkpoint {checkpoint.pk} covers verdicts that recovery {checkpoint.voided_by} has put aside."
+        )
+    problem = problem_of(checkpoint)
+    return f"Checkpoint {checkpoint.pk}: {problem}" if problem else ""
 
 
 def _seconds(session: ProcessingSession, left: int) -> float | None:

@@ -18,7 +18,16 @@ from recovery import audit, integrity
 from recovery.aside import note_of
 from recovery.changes import SourceLook, look_at_source
 from recovery.models import Checkpoint, CheckpointType, Crash, RecoveryAttempt
-from recovery.plans import RecoveryOption, Selection, refusal, select, start_index, total_of
+from recovery.plans import (
+    RecoveryOption,
+    Selection,
+    obstacle_at,
+    refusal,
+    select,
+    start_index,
+    state_of,
+    total_of,
+)
 from recovery.seal import problem_of
 
 BATCHES_PER_READ = 500
@@ -62,6 +71,7 @@ class Request:
     attempt: int
     checkpoint: Checkpoint | None
     register: Register | None
+    state: str | None
     # Why it was closed before the files were looked at: they were not, so it stays closed.
     closed: str
 
@@ -73,11 +83,14 @@ def execute_recovery(  # noqa: PLR0913 -- what was shown, to whom, and who will 
     *,
     by: str = "",
     attempt: int | None = None,
+    state: str | None = None,
+    address: str | None = None,
     checkpoint: Checkpoint | None = None,
     register: Register | None = None,
 ) -> Recovered:
     """Carry a way back out; `attempt` is the state that was shown, else the one that `session` was read in.
 
+    `state` is what `state_of` gave when the numbers were shown to a person, `address` from where that person asks.
     `register` adds the row of a parent that will serve it, in the same transaction. Raises ConfirmationRequired,
     StepRefused (the state does not allow it or has moved since, or the source is gone), NotSafe; then nothing has
     changed but the audit log, which keeps the refusal.
@@ -85,10 +98,10 @@ def execute_recovery(  # noqa: PLR0913 -- what was shown, to whom, and who will 
     option = RecoveryOption(recovery_option)
     look, closed = _look(session, option, checkpoint)
     shown = session.attempt if attempt is None else attempt
-    request = Request(option, by, shown, checkpoint, register, closed)
+    request = Request(option, by, shown, checkpoint, register, state, closed)
     details = {"option": option.value, "checkpoint": None if checkpoint is None else str(checkpoint.pk)}
     selection = select(session, option, look, checkpoint)
-    with audit.audited("recover", actor=by, session=session.pk, details=details):
+    with audit.audited("recover", actor=by, session=session.pk, address=address, details=details):
         if option == RecoveryOption.FRESH_START and not user_confirmed:
             raise ConfirmationRequired("A fresh start puts every verdict aside. Confirm it explicitly.")
         recovered = _carry_out(request, selection)
@@ -139,6 +152,9 @@ def _refuse(session: ProcessingSession, request: Request, selection: Selection) 
     if session.attempt != request.attempt:
         hint = f"It has moved on since: attempt {request.attempt} was shown, it is at {session.attempt}."
         raise StepRefused(session, "recover", hint)
+    if request.state not in (None, state_of(session)):
+        hint = "It has moved on since it was shown: look at the new numbers and decide again."
+        raise StepRefused(session, "recover", hint)
     # The number of rows only matters for SQLite's limit, so it is not counted where it cannot.
     redo = (
         0
@@ -157,16 +173,12 @@ def _refuse_checkpoint(session: ProcessingSession, asked: Checkpoint) -> None:
     checkpoint = Checkpoint.objects.filter(pk=asked.pk).first()
     if checkpoint is None:
         raise StepRefused(session, "recover", f"Checkpoint {asked.pk} was pruned or removed meanwhile.")
-    if checkpoint.session_id != session.pk:
-        raise StepRefused(session, "recover", f"Checkpoint {checkpoint.pk} belongs to another session.")
-    if checkpoint.voided_by is not None:
-        why = (
-            f"Checkpoint {checkpoint.pk} covers verdicts that recovery {checkpoint.voided_by} has put aside."
-        )
-        raise StepRefused(session, "recover", why)
     problem = problem_of(checkpoint)
-    if problem:
+    if problem and checkpoint.session_id == session.pk and checkpoint.voided_by is None:
         raise NotSafe(session, [f"Checkpoint {checkpoint.pk}: {problem}"])
+    why = obstacle_at(session, checkpoint)
+    if why:
+        raise StepRefused(session, "recover", why)
 
 
 def _state_before(session: ProcessingSession) -> dict[str, Any]:

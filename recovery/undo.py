@@ -72,15 +72,23 @@ def preview_undo(session: ProcessingSession, number: int) -> dict[str, int]:
     return {"back": back, "aside": aside, "keep": keep, "left": total_of(session) - keep}
 
 
-def rollback_recovery(session: ProcessingSession, number: int | None = None, *, by: str = "") -> Recovered:
+def rollback_recovery(
+    session: ProcessingSession,
+    number: int | None = None,
+    *,
+    by: str = "",
+    attempt: int | None = None,
+    address: str | None = None,
+) -> Recovered:
     """Undo a recovery, by default the newest, and all that stand on it: the session is as before it, paused.
 
-    Workers may be at it: they are fenced. Raises StepRefused when cancelled or when there is nothing to undo, and
-    NotSafe when a row that would come back is not what was written; then nothing has changed.
+    Workers may be at it: they are fenced. `attempt` is the session's, as it was shown to a person, `address` from
+    where that person asks. Raises StepRefused when cancelled, moved on or when there is nothing to undo, and NotSafe when a row that would come back is not what was written; then nothing has changed.
     """
     verified = _verify_unlocked(session, number)
-    with audit.audited("rollback", actor=by, session=session.pk, details={"attempt": number}):
-        recovered = _carry_out(session, number, by, verified)
+    details = {"attempt": number}
+    with audit.audited("rollback", actor=by, session=session.pk, address=address, details=details):
+        recovered = _carry_out(session, number, by, verified, attempt)
     session.refresh_from_db()
     return recovered
 
@@ -97,9 +105,12 @@ def _verify_unlocked(session: ProcessingSession, number: int | None) -> Verified
 
 
 def _carry_out(
-    session: ProcessingSession, number: int | None, by: str, verified: Verified | None
+    session: ProcessingSession, number: int | None, by: str, verified: Verified | None, shown: int | None
 ) -> Recovered:
     locked = ProcessingSession.objects.lock(session.pk)
+    if shown not in (None, locked.attempt):
+        hint = f"It has moved on since: attempt {shown} was shown, it is at {locked.attempt}."
+        raise StepRefused(locked, "undo a recovery", hint)
     attempt = _named(locked, number)
     undo = Undo(locked, attempt.number)
     _refuse_too_many(locked, undo)
@@ -130,15 +141,21 @@ def _named(session: ProcessingSession, number: int | None) -> RecoveryAttempt:
 
 
 def _refuse_too_many(session: ProcessingSession, undo: Undo) -> None:
-    if connection.vendor != "sqlite":
-        return
-    count = undo.put_aside().count()
-    if count > SQLITE_MOVED_MAX:
-        why = (
+    why = refusal(session, undo.put_aside().count())
+    if why:
+        raise StepRefused(session, "undo a recovery", why)
+
+
+def refusal(session: ProcessingSession, count: int) -> str:
+    """Say why an undo cannot take so many verdicts back; empty when it can."""
+    if session.hold == Hold.CANCELLED:
+        return "The session is cancelled."
+    if connection.vendor == "sqlite" and count > SQLITE_MOVED_MAX:
+        return (
             f"Taking {count} verdicts back would block SQLite for too long; undo recoveries one by one from the "
             "newest on, and use PostgreSQL for such sessions."
         )
-        raise StepRefused(session, "undo a recovery", why)
+    return ""
 
 
 def _kept_in_part(undo: Undo) -> set[int]:

@@ -2,11 +2,15 @@
 
 from django.urls import path
 
-from recovery.views import audit, checkpoints, dashboard, dialog, statistics, timeline
+from recovery.views import audit, batch, checkpoints, dashboard, dialog, statistics, timeline
 
 urlpatterns = [
     path("recovery/", dashboard.dashboard, name="recovery"),
+    path("recovery/dialog/", dialog.dialog, name="recovery-dialog"),
+    path("recovery/banner/", batch.banner, name="recovery-banner"),
+    path("recovery/batch/", batch.batch, name="recovery-batch"),
     path("sessions/<uuid:session_id>/recovery/", dialog.recovery, name="session-recovery"),
+    path("sessions/<uuid:session_id>/recovery/undo/", dialog.undo, name="session-undo"),
     path("sessions/<uuid:session_id>/timeline/", timeline.timeline, name="session-timeline"),
     path("sessions/<uuid:session_id>/checkpoints/", checkpoints.checkpoints, name="session-checkpoints"),
     path("statistics/", statistics.statistics, name="statistics"),

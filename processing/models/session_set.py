@@ -96,6 +96,12 @@ class SessionQuerySet(models.QuerySet["ProcessingSession"]):
             return self.all()
         return self.filter(owner=user) if user.is_authenticated else self.none()
 
+    def operable_by(self, user: "User | AnonymousUser") -> Self:
+        """Those that a person may recover; the same rule as `access.may_operate`, for many."""
+        if access.may_administer(user):
+            return self.all()
+        return self.filter(owner=user.pk) if access.may_operate(user) else self.none()
+
     def in_tab(self, tab: str) -> Self:
         """Those that the list shows under one of TABS; an empty name is all."""
         return self.filter(TABS[tab]) if tab else self.all()

@@ -10,6 +10,7 @@ from processing.models import ProcessingSession
 from processing.overview import rows_of, rows_version, tabs_of
 from processing.views.guard import HtmxRequest, page
 from recovery import detection
+from recovery.waiting import waiting_of
 
 SESSIONS_PER_PAGE = 25
 
@@ -36,10 +37,9 @@ def sessions(request: HtmxRequest) -> HttpResponse:
         "tabs": tabs_of(counts, form.cleaned_data["status"]),
         "status": form.cleaned_data["status"],
         "after": form.cleaned_data["after"],
-        "interrupted_count": counts["interrupted"],
         "version": version,
         "next": rows[-1].session if len(found) > SESSIONS_PER_PAGE else None,
     }
-    return render(
-        request, "processing/_sessions.html" if request.htmx else "processing/sessions.html", context
-    )
+    if request.htmx:
+        return render(request, "processing/_sessions.html", context)
+    return render(request, "processing/sessions.html", context | {"waiting": waiting_of(request.user)})

@@ -132,7 +132,7 @@ def test_page_says_stopping_until_the_last_worker_has_left_a_paused_session(
     assert "asked by ines: making room" in stopped
 
 
-def test_page_says_what_to_run_when_the_session_was_interrupted(
+def test_page_leads_to_the_recovery_when_the_session_was_interrupted(
     ines: Client, session: ProcessingSession
 ) -> None:
     session.latch()
@@ -141,7 +141,7 @@ def test_page_says_what_to_run_when_the_session_was_interrupted(
     page = ines.get(address(session)).content.decode()
 
     assert "Interrupted at" in page
-    assert f"manage.py recover {str(session.pk)[:8]} --yes --wait" in page
+    assert f'href="/sessions/{session.pk}/recovery/">Recover…</a>' in page
     assert "Last crash" in page
     assert "A worker 7 ended." in page
     assert "b/c.jpg" in page

@@ -206,7 +206,8 @@ def test_list_says_that_sessions_were_interrupted_and_what_to_do() -> None:
     page = signed_in(ines).get("/").content.decode()
 
     assert "2 sessions were interrupted. Every saved verdict is safe." in page
-    assert "manage.py recover ID --yes --wait" in page
+    assert "Resume the safe ones" in page
+    assert '<a class="button" id="waiting-look" href="/recovery/">Look at all 2</a>' in page
 
 
 def test_list_stays_light_when_the_page_is_full() -> None:
