@@ -83,9 +83,13 @@ class StepForm(forms.Form):
 
 
 class NoteForm(forms.Form):
-    """What a person notes beside an act."""
+    """What a person notes beside a checkpoint, and the page that is led back to."""
 
     note = forms.CharField(label=_("Note"), max_length=WHY_LENGTH_MAX, required=False, validators=[one_line])
+    place = forms.ChoiceField(
+        choices=[(name, name) for name in ("session", "session-timeline", "session-checkpoints")],
+        required=False,
+    )
 
 
 class LoginForm(AuthenticationForm):

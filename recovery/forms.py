@@ -1,17 +1,25 @@
 """What people may send to the pages of recovery."""
 
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from processing.models import ProcessingSession
+from processing.models import ProcessingSession, SessionNotFound
 from processing.models.session_set import SessionQuerySet
+from recovery.audit import Action
+from recovery.chronicle import Kind
+from recovery.entries import Filter
 from recovery.plans import RecoveryOption
+from recovery.statistics import read_since
 
 STATE_LENGTH_MAX = 80
 NUMBER_MAX = 2**31 - 1
 BATCH_MAX = 200
+DEFAULT_SINCE = "30d"
 
 
 class LookForm(forms.Form):
@@ -106,3 +114,101 @@ class BatchForm(forms.Form):
         if ids is not None and len(ids) > BATCH_MAX:
             self.add_error("ids", _("Choose at most {count} sessions at once.").format(count=BATCH_MAX))
         return cleaned
+
+
+class TimelineForm(forms.Form):
+    """Which part of a timeline, or of a list of checkpoints, is asked for."""
+
+    kind = forms.ChoiceField(choices=Kind.choices, required=False)
+    before = forms.DateTimeField(
+        required=False, input_formats=["%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S%z"]
+    )
+
+
+class PinForm(forms.Form):
+    """Whether a checkpoint is kept for ever."""
+
+    keeps = forms.ChoiceField(choices=[("1", "1"), ("0", "0")])
+
+
+class PlaceForm(forms.Form):
+    """Which page an act leads back to."""
+
+    place = forms.ChoiceField(
+        choices=[("timeline", "timeline"), ("checkpoints", "checkpoints")], required=False
+    )
+
+
+class CleanupForm(forms.Form):
+    """How many image checkpoints stay."""
+
+    keep = forms.IntegerField(
+        label=_("Image checkpoints that stay"),
+        min_value=1,
+        max_value=1000,
+        error_messages=dict.fromkeys(
+            ("required", "invalid", "min_value", "max_value"), _("Enter a whole number from 1 to 1,000.")
+        ),
+    )
+
+
+class SinceForm(forms.Form):
+    """The time that statistics cover."""
+
+    since = forms.CharField(max_length=40, required=False)
+
+    def clean_since(self) -> datetime | None:
+        """Read 30d, 12h or an ISO date, as the command does; `all`: from the beginning."""
+        text = self.cleaned_data["since"] or DEFAULT_SINCE
+        if text == "all":
+            return None
+        try:
+            return read_since(text)
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
+
+class DashboardForm(forms.Form):
+    """Which part of the dashboard is asked for, and what its page shows of it already."""
+
+    part = forms.ChoiceField(choices=[("interrupted", "interrupted"), ("running", "running")], required=False)
+    version = forms.CharField(max_length=40, required=False)
+    looks = forms.BooleanField(required=False)
+
+
+class AuditForm(forms.Form):
+    """Which entries of the audit log are asked for."""
+
+    who = forms.CharField(max_length=150, required=False)
+    action = forms.ChoiceField(
+        choices=[("", ""), *((action.value, action.value) for action in Action)], required=False
+    )
+    session = forms.CharField(max_length=200, required=False)
+    first = forms.DateField(required=False)
+    last = forms.DateField(required=False)
+    before = forms.IntegerField(min_value=0, max_value=2**62, required=False)
+
+    def __init__(self, *args: Any, visible: SessionQuerySet, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._visible = visible
+
+    def clean_session(self) -> UUID | None:
+        """Read a whole id, which may be that of a deleted session, or a unique prefix among those that are seen."""
+        text = self.cleaned_data["session"].strip()
+        if not text:
+            return None
+        try:
+            return UUID(text)
+        except ValueError:
+            return self._named(text)
+
+    def _named(self, text: str) -> UUID:
+        try:
+            return self._visible.named(text).pk
+        except SessionNotFound as error:
+            raise ValidationError(_("Give the id of a session, or its first digits.")) from error
+
+    def wanted(self) -> Filter:
+        """Give the filter."""
+        asked = self.cleaned_data
+        return Filter(asked["who"], asked["action"], asked["session"], asked["first"], asked["last"])

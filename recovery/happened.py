@@ -93,6 +93,12 @@ def cause_of(crash: Crash) -> str:
     return f"{words[:1].upper()}{words[1:]} {cause}"
 
 
+def certainty_of(crash: Crash) -> str:
+    """Write how sure the most likely cause is, as a figure; empty where no cause is named."""
+    is_named = crash.probabilities and CrashType(crash.crash_type) in CAUSES
+    return percent(_probability(crash)) if is_named else ""
+
+
 def percent(share: float) -> str:
     """Write a share from 0 to 1 in whole percent; what is not sure is never rounded up to 100."""
     whole = 100 if share >= 1 else min(round(100 * share), 99)

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
@@ -17,6 +17,9 @@ from processing.progress import iso
 from processing.states import Stage
 from recovery.audit import DONE, Action
 from recovery.models import AuditEntry, Crash, CrashType, RecoveryAttempt
+
+if TYPE_CHECKING:
+    from processing.models.session_set import SessionQuerySet
 
 AGO = re.compile(r"([0-9]{1,6})([dhm])")
 UNITS = {"d": "days", "h": "hours", "m": "minutes"}
@@ -74,11 +77,15 @@ class Outcome(models.TextChoices):
     UNDONE = "undone", _("undone")
 
 
-def statistics_since(since: datetime | None = None) -> Statistics:
-    """Compute the statistics since an instant, None: of all times; one query for each kind of evidence."""
-    crashes, discarded = _crashes(since)
-    outcomes, time_lost_s, redone = _recoveries(since)
-    found, repaired = _repairs(since)
+def statistics_since(since: datetime | None = None, sessions: "SessionQuerySet | None" = None) -> Statistics:
+    """Compute the statistics since an instant, None: of all times; one query for each kind of evidence.
+
+    `sessions` are those that count, None: all, and crashes of idle processes too. The cost of checkpoints is always
+    that of all workers.
+    """
+    crashes, discarded = _crashes(since, sessions)
+    outcomes, time_lost_s, redone = _recoveries(since, sessions)
+    found, repaired = _repairs(since, sessions)
     count = outcomes.total()
     return Statistics(
         since=since,
@@ -88,7 +95,7 @@ def statistics_since(since: datetime | None = None) -> Statistics:
         recoveries_by_outcome={outcome.value: outcomes[outcome] for outcome in Outcome},
         recoveries_succeeded=outcomes[Outcome.SUCCEEDED],
         success_rate=round(outcomes[Outcome.SUCCEEDED] / count, 4) if count else None,
-        rollbacks=_count_rollbacks(since),
+        rollbacks=_count_rollbacks(since, sessions),
         time_lost_s=round(time_lost_s, 3),
         photos_redone=discarded + redone,
         integrity_problems=found,
@@ -114,9 +121,11 @@ def read_since(text: str) -> datetime:
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
-def _crashes(since: datetime | None) -> tuple[Counter[str], int]:
+def _crashes(since: datetime | None, sessions: "SessionQuerySet | None") -> tuple[Counter[str], int]:
     """Count crashes by type, and the verdicts that they discarded."""
-    rows = Crash.objects.filter(**_from("detected_at", since)).order_by().values("crash_type")
+    rows = (
+        Crash.objects.filter(**_from("detected_at", since), **_of(sessions)).order_by().values("crash_type")
+    )
     counts: Counter[str] = Counter()
     discarded = 0
     for row in rows.annotate(count=Count("pk"), discarded=Sum("discarded_count")):
@@ -125,12 +134,16 @@ def _crashes(since: datetime | None) -> tuple[Counter[str], int]:
     return counts, discarded
 
 
-def _recoveries(since: datetime | None) -> tuple[Counter[str], float, int]:
+def _recoveries(
+    since: datetime | None, sessions: "SessionQuerySet | None"
+) -> tuple[Counter[str], float, int]:
     """Count recoveries by outcome, the seconds that they lost, and the verdicts that those in force put aside."""
     after = ImageResult.objects.filter(
         session=OuterRef("session"), pk__gt=Coalesce(OuterRef("last_result"), 0)
     ).order_by("pk")
-    attempts = RecoveryAttempt.objects.filter(**_from("created_at", since)).select_related("session")
+    attempts = RecoveryAttempt.objects.filter(**_from("created_at", since), **_of(sessions)).select_related(
+        "session"
+    )
     rows = attempts.annotate(
         next_number=Subquery(_later().values("number")[:1]),
         first_attempt=Subquery(after.values("attempt")[:1]),
@@ -166,17 +179,19 @@ def _outcome(row: Any) -> Outcome:
     return Outcome.OPEN if row.next_number is None else Outcome.FRUITLESS
 
 
-def _count_rollbacks(since: datetime | None) -> int:
+def _count_rollbacks(since: datetime | None, sessions: "SessionQuerySet | None") -> int:
     """Count acts of undoing: all that one takes back have the same instant."""
-    undone = RecoveryAttempt.objects.exclude(undone_at=None).filter(**_from("undone_at", since))
+    undone = RecoveryAttempt.objects.exclude(undone_at=None).filter(
+        **_from("undone_at", since), **_of(sessions)
+    )
     return undone.order_by().values("session", "undone_at").distinct().count()
 
 
-def _repairs(since: datetime | None) -> tuple[int, int]:
+def _repairs(since: datetime | None, sessions: "SessionQuerySet | None") -> tuple[int, int]:
     """Count the problems that repairs found, and those that they mended."""
-    done = AuditEntry.objects.filter(action=Action.REPAIR, outcome=DONE, **_from("at", since)).order_by(
-        "number"
-    )
+    done = AuditEntry.objects.filter(
+        action=Action.REPAIR, outcome=DONE, **_from("at", since), **_of(sessions)
+    ).order_by("number")
     problems = repaired = 0
     for details in done.values_list("details", flat=True).iterator():
         found = sum(details.get("found", {}).values())
@@ -197,3 +212,7 @@ def _checkpoint_cost_share(since: datetime | None) -> float | None:
 
 def _from(column: str, since: datetime | None) -> dict[str, datetime]:
     return {} if since is None else {f"{column}__gte": since}
+
+
+def _of(sessions: "SessionQuerySet | None") -> dict[str, Any]:
+    return {} if sessions is None else {"session__in": sessions.order_by().values("pk")}

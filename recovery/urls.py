@@ -6,6 +6,7 @@ from recovery.views import audit, batch, checkpoints, dashboard, dialog, statist
 
 urlpatterns = [
     path("recovery/", dashboard.dashboard, name="recovery"),
+    path("recovery/crashes/", dashboard.crashes, name="recovery-crashes"),
     path("recovery/dialog/", dialog.dialog, name="recovery-dialog"),
     path("recovery/banner/", batch.banner, name="recovery-banner"),
     path("recovery/batch/", batch.batch, name="recovery-batch"),
@@ -13,6 +14,19 @@ urlpatterns = [
     path("sessions/<uuid:session_id>/recovery/undo/", dialog.undo, name="session-undo"),
     path("sessions/<uuid:session_id>/timeline/", timeline.timeline, name="session-timeline"),
     path("sessions/<uuid:session_id>/checkpoints/", checkpoints.checkpoints, name="session-checkpoints"),
+    path("sessions/<uuid:session_id>/checkpoints/clean/", checkpoints.clean_up, name="checkpoints-clean"),
+    path(
+        "sessions/<uuid:session_id>/checkpoints/<uuid:checkpoint_id>/verify/",
+        checkpoints.verify,
+        name="checkpoint-verify",
+    ),
+    path(
+        "sessions/<uuid:session_id>/checkpoints/<uuid:checkpoint_id>/pin/",
+        checkpoints.pin,
+        name="checkpoint-pin",
+    ),
     path("statistics/", statistics.statistics, name="statistics"),
     path("audit/", audit.audit, name="audit"),
+    path("audit/verify/", audit.verify, name="audit-verify"),
+    path("audit/export/<slug:file_format>/", audit.export, name="audit-export"),
 ]

@@ -1,5 +1,7 @@
 """What templates need to write numbers, times and icons as the look asks for them."""
 
+from datetime import datetime
+
 from django import template
 from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
@@ -15,6 +17,12 @@ register.filter("instant", wording.instant)
 register.filter("duration", wording.duration)
 register.filter("forecast", wording.forecast)
 register.filter("file_size", wording.file_size)
+
+
+@register.filter
+def exactly(moment: datetime) -> str:
+    """Write an instant for an address, to the microsecond."""
+    return moment.isoformat()
 
 
 @register.filter

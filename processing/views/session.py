@@ -86,7 +86,7 @@ def checkpoint(request: HtmxRequest, session_id: UUID) -> HttpResponse:
         return render(request, "processing/session.html", context, status=409)
     told = _("Checkpoint taken at {count} photos. It is kept until you unpin it.")
     messages.success(request, told.format(count=wording.grouped(made.processed_count)))
-    return redirect("session", session_id=found.pk)
+    return redirect(form.cleaned_data["place"] or "session", session_id=found.pk)
 
 
 def _take_step(request: HtmxRequest, session_id: UUID, step: str) -> HttpResponse:
