@@ -122,5 +122,5 @@ def fruitless_count(session: ProcessingSession) -> int:
 
 def newest_live(session: ProcessingSession) -> int | None:
     """Give the key of the newest live verdict; None when there is none."""
-    rows = ImageResult.objects.live().filter(session=session)
-    return rows.order_by("-pk").values_list("pk", flat=True).first()
+    pk, _ = ImageResult.objects.live().filter(session=session).find_newest() or (None, None)
+    return pk

@@ -240,8 +240,8 @@ def _passes_tenth(commit: Commit, session: ProcessingSession) -> bool:
 
 def newest_result(session: ProcessingSession) -> int | None:
     """Give the key of a session's newest result row, those put aside among them."""
-    rows = ImageResult.objects.filter(session=session).order_by("-pk")
-    return rows.values_list("pk", flat=True).first()
+    pk, _ = ImageResult.objects.filter(session=session).find_newest() or (None, None)
+    return pk
 
 
 def database_now(session_id: UUID) -> datetime:

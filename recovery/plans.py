@@ -210,12 +210,11 @@ def obstacle_at(session: ProcessingSession, checkpoint: Checkpoint | None) -> st
 
 def _seconds(session: ProcessingSession, left: int) -> float | None:
     """Estimate the time from the pace so far: from the first claim to the newest commit."""
-    rows = ImageResult.objects.live().filter(session=session)
-    newest = rows.order_by("-pk").values_list("created_at", flat=True).first()
+    newest = ImageResult.objects.live().filter(session=session).find_newest()
     processed = session.counts()["processed"]
     if newest is None or session.started_at is None or not processed:
         return None
-    worked_s = (newest - session.started_at).total_seconds()
+    worked_s = (newest[1] - session.started_at).total_seconds()
     return round(left * worked_s / processed, 1) if worked_s > 0 else None
 
 

@@ -182,8 +182,7 @@ def _refuse_checkpoint(session: ProcessingSession, asked: Checkpoint) -> None:
 
 
 def _state_before(session: ProcessingSession) -> dict[str, Any]:
-    live = ImageResult.objects.live().filter(session=session).order_by("-pk")
-    pk, created_at = live.values_list("pk", "created_at").first() or (None, None)
+    pk, created_at = ImageResult.objects.live().filter(session=session).find_newest() or (None, None)
     return {
         "last_result": pk,
         "last_commit_at": created_at,

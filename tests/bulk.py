@@ -59,7 +59,8 @@ def analyze() -> None:
 def indexes_of(act: Callable[[], object]) -> set[str]:
     """Run an act and name the indexes that its queries use; a table read from end to end is `all of TABLE`."""
     plans: list[str] = []
-    with connection.execute_wrapper(_explainer(plans)):
+    explain = "EXPLAIN " if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN "
+    with connection.execute_wrapper(explainer(plans, explain)):
         act()
     return _read("\n".join(plans))
 
@@ -77,8 +78,8 @@ def indexes_of_stream(rows: "QuerySet[Any]") -> set[str]:
         return _read("\n".join(str(row[-1]) for row in cursor.fetchall()))
 
 
-def _explainer(plans: list[str]) -> Callable[..., Any]:
-    explain = "EXPLAIN " if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN "
+def explainer(plans: list[str], explain: str) -> Callable[..., Any]:
+    """Give a wrapper of queries that collects their plans, which this beginning of a statement asks for."""
 
     def execute_after_explaining(
         execute: Callable[..., Any],

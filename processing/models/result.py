@@ -1,15 +1,17 @@
 """One photo's verdict with its reasons and measures. Rows are added and superseded, never edited."""
 
+from datetime import datetime
 from typing import ClassVar, Self
 
-from django.db import models
-from django.db.models import Q
+from django.db import connection, models
+from django.db.models import F, Max, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from processing import keys
 from processing.states import Relation, Verdict
 
+RECENT_ROWS = 10_000
 # What the machine wrote of a photo, in the order in which its mac covers it.
 SIGNED = (
     "batch_id",
@@ -49,6 +51,20 @@ class ResultQuerySet(models.QuerySet["ImageResult"]):
             Q(verdict=verdict) | moved if verdict == Verdict.REJECTED else Q(verdict=verdict)
         )
         return measured.exclude(moved) if verdict == Verdict.APPROVED else measured
+
+    def find_newest(self) -> tuple[int, datetime] | None:
+        """Read key and instant of a session's newest row among these; None when there is none.
+
+        PostgreSQL would go down the keys of all sessions, past whatever others have added since: 1.9 s for a million
+        rows at a load of 18. So the newest keys of all are looked at first, then this session's rows alone.
+        test: test_newest_row_is_found_without_passing_the_rows_of_others.
+        """
+        newest = self.order_by("-pk").values_list("pk", "created_at")
+        if connection.vendor != "postgresql":
+            return newest.first()
+        top = ImageResult.objects.aggregate(top=Max("pk"))["top"] or 0
+        recent = newest.filter(pk__gt=top - RECENT_ROWS).first()
+        return recent or newest.order_by((F("pk") + 0).desc()).first()
 
 
 class ImageResult(models.Model):

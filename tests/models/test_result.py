@@ -1,11 +1,15 @@
 """Results: one live row per photo, others are evidence."""
 
+import re
+
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Max
 
 from processing.models import ImageResult
 from processing.models.result import SIGNED
 from processing.states import Verdict
+from tests.bulk import analyze, explainer, multiply
 from tests.factories import make_batch, make_result, make_results, make_session, make_worker, no_seal
 
 pytestmark = pytest.mark.django_db
@@ -85,6 +89,31 @@ def test_result_constraint_refuses_what_its_sentence_forbids(name: str, columns:
 
     with pytest.raises(IntegrityError, match=name), transaction.atomic():
         ImageResult.objects.filter(pk=result.pk).update(**columns)
+
+
+@pytest.mark.vendor("postgresql")
+def test_newest_row_is_found_without_passing_the_rows_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("processing.models.result.RECENT_ROWS", 100)
+    old, new = (make_batch(session=make_session(), worker=make_worker()) for _ in range(2))
+    multiply(make_result(batch=old, position=0), count=1_000, position="n")
+    multiply(make_result(batch=new, position=0), count=40_000, position="n")
+    analyze()
+    plans: list[str] = []
+
+    with connection.execute_wrapper(explainer(plans, "EXPLAIN ANALYZE ")):
+        found = [
+            ImageResult.objects.live().filter(session=batch.session).find_newest() for batch in (old, new)
+        ]
+
+    newest = ImageResult.objects.values("session").annotate(pk=Max("pk")).order_by("pk")
+    assert [key for key, _ in found] == list(newest.values_list("pk", flat=True))
+    assert max(map(int, re.findall(r"Rows Removed by Filter: (\d+)", "\n".join(plans))), default=0) <= 100
+
+
+def test_newest_row_is_none_when_there_is_none() -> None:
+    session = make_session()
+
+    assert ImageResult.objects.filter(session=session).find_newest() is None
 
 
 @pytest.mark.parametrize("column", SIGNED)
