@@ -43,7 +43,7 @@ class MachineRowAdmin(AnyModelAdmin):
     """
 
     session_field = "session"
-    actions = None
+    actions: Any = None
     paginator = CappedPaginator
     show_full_result_count = False
     ordering: ClassVar[tuple[str, ...]] = ("-pk",)

@@ -1,14 +1,17 @@
 """Administration: presets are edited here; what the machine wrote can only be looked at."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
 from config.admin import MachineRowAdmin
+from processing import access
 from processing.forms import PresetForm
 from processing.models import (
     Batch,
@@ -19,6 +22,7 @@ from processing.models import (
     SkippedEntry,
     Worker,
 )
+from recovery import bulk
 from recovery.audit import Action, person_of
 from recovery.presets import record_preset
 from recovery.refusals import recorded_if_refused
@@ -69,14 +73,71 @@ class PresetAdmin(PresetModelAdmin):
                 self.delete_model(request, preset)
 
 
+# Of more sessions than this at once a person does not read the answers.
+ACTED_ON_MAX = 100
+ATTEMPT_DIGITS_MAX = 9
+
+
 @admin.register(ProcessingSession)
 class SessionAdmin(MachineRowAdmin):
-    """Sessions."""
+    """Sessions, and what may be done to several at once; each act is the one that commands and pages call."""
 
     session_field = "pk"
     list_display = ("name", "id", "owner_id", "stage", "hold", "crashed_at", "created_at")
     list_filter = ("stage", "hold")
     ordering = ("-created_at", "-pk")
+    actions = tuple(bulk.ACTS)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Offer the acts that this person's role may ever do; whether to a session, is asked for each."""
+        may_operate, may_verify = access.may_operate(request.user), access.may_audit(request.user)
+        return {
+            name: (_action(name), name, act.label)
+            for name, act in bulk.ACTS.items()
+            if may_operate or (may_verify and act.is_allowed is access.may_verify)
+        }
+
+
+def _action(
+    name: str,
+) -> Callable[[SessionAdmin, HttpRequest, QuerySet[ProcessingSession]], HttpResponse | None]:
+    """Make the action of one act: those with a preview are asked about on a page of their own first."""
+
+    def act(
+        modeladmin: SessionAdmin, request: HttpRequest, queryset: QuerySet[ProcessingSession]
+    ) -> HttpResponse | None:
+        sessions = list(queryset.order_by("created_at", "pk")[:ACTED_ON_MAX])
+        if bulk.ACTS[name].preview is not None and "confirmed" not in request.POST:
+            return _ask(modeladmin, request, name, sessions)
+        shown = (
+            {str(one.pk): _shown_attempt(request, one) for one in sessions}
+            if "confirmed" in request.POST
+            else {}
+        )
+        for told in bulk.carry_out(name, sessions, request.user, person_of(request), shown):
+            level = messages.SUCCESS if told.is_done else messages.WARNING
+            modeladmin.message_user(request, f"{told.session}: {told.text}", level)
+        return None
+
+    return act
+
+
+def _shown_attempt(request: HttpRequest, session: ProcessingSession) -> int:
+    """Read the state that was shown; what cannot be read is no state that a session can be in."""
+    text = request.POST.get(f"attempt-{session.pk}", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= ATTEMPT_DIGITS_MAX else -1
+
+
+def _ask(
+    modeladmin: SessionAdmin, request: HttpRequest, name: str, sessions: list[ProcessingSession]
+) -> HttpResponse:
+    context = modeladmin.admin_site.each_context(request) | {
+        "title": bulk.ACTS[name].label,
+        "action": name,
+        "asked": bulk.ask(name, sessions, request.user),
+        "opts": ProcessingSession._meta,
+    }
+    return TemplateResponse(request, "admin/confirm_act.html", context)
 
 
 @admin.register(Batch)
