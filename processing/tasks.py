@@ -75,7 +75,7 @@ def _on_stop(draining: threading.Event, signum: int, _frame: object) -> None:
 def _live(presence: Presence, queue_name: str) -> None:
     """Take calls until a stop is wanted. A database that is away for a moment makes no death of a clean end.
 
-    test: test_run_ends_well_when_the_database_fails_once_at_each_question_of_its_end.
+    test: test_run_ends_well_when_the_database_fails_once_at_each_question_of_its_start_and_end.
     """
     queue.work_off(queue_name, lambda: presence.wants_to_stop)
     late_s = time.monotonic() + ENDING_PATIENCE_S

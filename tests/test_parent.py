@@ -14,7 +14,7 @@ from pytest_django import Settings
 from processing import parent as module
 from processing import recorder
 from processing.models import Batch, ProcessingSession, Worker
-from processing.parent import CRASH_LOOP, CRASH_LOOP_DEATHS_MIN, RESTART_WAIT_S_MAX, Child, Parent
+from processing.parent import CRASH_LOOP, CRASH_LOOP_DEATHS_MIN, RESTART_WAIT_S_MAX, CalledOff, Child, Parent
 from processing.queue import SHARED_QUEUE, offer_lane, private_queue, unstarted_lanes
 from processing.states import BatchKind, BatchStatus, Stage, Status
 from processing.worker import ENDING
@@ -323,7 +323,7 @@ def test_signal_before_the_row_is_there_is_written_down_with_it(monkeypatch: pyt
     parent.presence.end()
 
 
-def test_parent_that_cannot_mark_its_end_leaves_word_that_it_was_ending(
+def test_parent_that_may_not_wait_to_mark_its_end_leaves_word_that_it_was_ending(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     keep(monkeypatch, STAYS)
@@ -331,6 +331,8 @@ def test_parent_that_cannot_mark_its_end_leaves_word_that_it_was_ending(
     parent.register(working_session())
 
     def fail(_queue: str) -> None:
+        for _ in range(2):
+            signal.raise_signal(signal.SIGTERM)
         raise OperationalError("gone")
 
     monkeypatch.setattr(module.queue, "drop_queue", fail)
@@ -345,3 +347,37 @@ def test_parent_that_cannot_mark_its_end_leaves_word_that_it_was_ending(
         True,
         "django.db.utils.OperationalError",
     )
+
+
+def test_parent_that_dies_of_an_unexpected_error_is_no_clean_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(monkeypatch, STAYS)
+    parent = Parent(workers=1, look=ignore)
+    row = parent.register(working_session())
+
+    def be_wrong() -> bool:
+        raise KeyError("nobody expected this")
+
+    with pytest.raises(KeyError):
+        parent.run(is_over=be_wrong)
+
+    row.refresh_from_db()
+    words = last_words(parent)
+    assert (row.ended_at, words.error["fatal"], words.error["types"][0]) == (None, True, "KeyError")
+    assert parent._cluster._process is None
+    parent.presence.end()
+
+
+def test_parent_pauses_and_ends_cleanly_when_the_work_is_called_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(monkeypatch, STAYS)
+    session = working_session()
+    parent = Parent(workers=1, look=ignore)
+    row = parent.register(session)
+
+    def call_off() -> bool:
+        raise CalledOff
+
+    with pytest.raises(CalledOff):
+        parent.run(is_over=call_off, on_stop=session.pause)
+
+    row.refresh_from_db()
+    assert (session.status, row.ended_at is None) == (Status.PAUSED, False)

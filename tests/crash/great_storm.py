@@ -31,7 +31,7 @@ WORKING = (Status.SCANNING, Status.RUNNING, Status.COMPARING)
 DATABASE_ERRORS = (OperationalError, InterfaceError)
 SERVER_WAIT_S = 0.1
 # The machine may be busy with three sessions; without any progress for so long, something hangs.
-STILL_MAX_S = 120.0
+STILL_MAX_S = 300.0
 
 
 class GreatStorm:

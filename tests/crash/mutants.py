@@ -369,14 +369,6 @@ MUTANTS = [
         "tests/test_runner.py::test_photo_has_no_time_limit_while_its_source_is_waited_for",
     ),
     Mutant(
-        "patience of a failing lane",
-        "processing/tasks.py",
-        "patiently(partial(_fail_held, presence, error), lambda: presence.wants_to_stop)",
-        "_fail_held(presence, error)",
-        "tests/test_tasks.py::"
-        "test_session_fails_once_the_database_answers_again_when_a_lane_met_an_unexpected_error",
-    ),
-    Mutant(
         "waiting for a read-only database",
         "processing/worker.py",
         "(OperationalError, InterfaceError, InternalError)",

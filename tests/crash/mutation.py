@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.crash.mutants import MUTANTS, Mutant
+from tests.crash.mutants_of_attendance import MUTANTS_OF_ATTENDANCE
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "tests" / "crash" / "README.md"
@@ -48,7 +49,7 @@ class Trial:
 def main() -> int:
     """Try the mutants, say what became of each, and give an exit code."""
     word = sys.argv[1] if len(sys.argv) > 1 else ""
-    chosen = [mutant for mutant in MUTANTS if word in mutant.guard]
+    chosen = [mutant for mutant in (*MUTANTS, *MUTANTS_OF_ATTENDANCE) if word in mutant.guard]
     with _copied_tree() as tree:
         _require_passing(tree, chosen)
         trials = list(_try_all(tree, chosen))

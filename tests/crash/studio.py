@@ -16,7 +16,8 @@ from processing.models import ProcessingSession, Worker
 from tests.crash.victim import Deed, written
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE_S = 60.0
+# Generous: it is for a machine that is busy with much else. Who passes does not wait for it.
+DEADLINE_S = 240.0
 TICK_S = 0.01
 TOLD_LETTERS = 3000
 SMALL_STEPS = ("--batch-size", "10", "--checkpoint-interval", "3")

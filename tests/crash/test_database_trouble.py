@@ -141,7 +141,7 @@ def test_run_waits_and_completes_by_itself_when_postgresql_was_killed_and_is_bac
     # Here it is time itself that is tested.
     time.sleep(away_s)
     server.start()
-    until(_answers)
+    until(answers)
 
     assert run.end() == 0, run.log()
     assert_exact(apart, undisturbed)
@@ -156,10 +156,10 @@ def crash_server() -> None:
         pid = cursor.fetchone()[0]
     assert kill(pid) is True
     connection.close()
-    until(_answers)
+    until(answers)
 
 
-def _answers() -> bool:
+def answers() -> bool:
     """Whether a server answers that is not the one about to end: its writer has another process."""
     try:
         return Batch.objects.exists()

@@ -30,4 +30,4 @@ def test_nothing_is_lost_and_bystanders_are_undisturbed_when_a_storm_of_200_deed
     tell(storm.report())
     assert storm.done.total() == DEEDS_PER_PART
     assert storm.bystanders_count >= 2
-    report.add([], vendor=vendor, part=part)
+    report.add([], f"seed {seed}: {storm.report()}", vendor=vendor, part=part)

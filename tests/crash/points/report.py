@@ -30,9 +30,10 @@ class Report:
         """Whether this was tried before on the same code, and nothing was wrong."""
         return _key_of(self._entry(place)) in self._covered
 
-    def add(self, problems: list[str], **place: Any) -> None:
-        """Append one line."""
-        line = json.dumps(self._entry(place) | {"problems": problems}, sort_keys=True)
+    def add(self, problems: list[str], told: str = "", **place: Any) -> None:
+        """Append one line; `told` says more of what was done there."""
+        entry = self._entry(place) | {"problems": problems} | ({"told": told} if told else {})
+        line = json.dumps(entry, sort_keys=True)
         with self.path.open("a") as file:
             file.write(line + "\n")
 
