@@ -240,7 +240,18 @@ class PhotoRun:
         clock = time.monotonic()
         measured = self.pipeline.measure(prepared)
         self.times.measure_s += time.monotonic() - clock
+        self._land_before_two_chunks(len(group))
         return judge_photos(self.batch, self.session.preset, readings, measured)
+
+    def _land_before_two_chunks(self, coming_count: int) -> None:
+        """Let the chunk in the air land before there are verdicts of two whole chunks to be lost (guarantee 5).
+
+        Photos that wait for it are in flight, and no time limit is theirs meanwhile.
+        test: test_death_would_discard_less_than_two_chunks_when_a_commit_takes_long.
+        """
+        if len(self._uncommitted()) + coming_count >= 2 * self.session.checkpoint_interval:
+            with self.work.presence.off_the_clock():
+                self._wait_for_commit()
 
     def _prepare(self, group: Sequence[Photo]) -> tuple[list[Reading], list[Prepared]]:
         """Read the photos in this thread while the decoders, which release the GIL, are at those before.

@@ -37,7 +37,7 @@ def _var(settings: Settings, tmp_path: Path) -> None:
     settings.STOCKPROOF_VAR = tmp_path / "var"
 
 
-def test_at_most_one_chunk_is_in_the_air_while_one_fills(
+def test_death_would_discard_less_than_two_chunks_when_a_commit_takes_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = scanned_session(write_photos(tmp_path / "source", 8), batch_size=8)
@@ -48,7 +48,7 @@ def test_at_most_one_chunk_is_in_the_air_while_one_fills(
         deadline = time.monotonic() + DEADLINE_S
         while not seen and not waits_in(main, "_wait_for_commit"):
             assert time.monotonic() < deadline
-        seen.append((len(reads), len(flight["uncommitted"])))
+        seen.append((len(reads), len(flight["uncommitted"]), work.presence._limit_s))
         checkpoints.take(commit)
 
     with worker_slice(seal=hold_back) as work:
@@ -56,7 +56,7 @@ def test_at_most_one_chunk_is_in_the_air_while_one_fills(
         run_slice(session.pk, work)
 
     session.refresh_from_db()
-    assert seen[0] == (4, 4)
+    assert seen[0] == (4, 3, None)
     assert prove(session).holds
 
 
