@@ -232,8 +232,16 @@ class PhotoRun:
 
     def _uncommitted(self) -> list[int]:
         """Positions with a verdict that a death now would discard: the chunk in the air and the one filling."""
-        in_air = self.in_air if self.committing is not None and not self.committing.done() else []
+        in_air = self.in_air if self._may_be_lost() else []
         return [row.position for row in (*in_air, *self.chunk)]
+
+    def _may_be_lost(self) -> bool:
+        """Whether the chunk handed to the writer is not stored; one whose commit has failed never is.
+
+        test: test_failed_commit_is_never_taken_for_one_that_has_landed.
+        """
+        committing = self.committing
+        return committing is not None and not (committing.done() and committing.exception() is None)
 
     def _measure(self, group: Sequence[Photo]) -> list[ImageResult]:
         readings, prepared = self._prepare(group)
