@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
+from uuid import UUID
 
 from processing.management import attendance
 from processing.models import ProcessingSession
@@ -37,7 +38,7 @@ class Serve:
         """Work; a database that fails at the start ends the command."""
         try:
             parent = new_parent(self.workers)
-            parent.register()
+            parent.begin(parent.register)
             if self.policy != "off":
                 parent.add_chore(partial(self._rescue, Rescuer(self.policy)))
             parent.run(is_over=lambda: False)
@@ -53,15 +54,16 @@ class Serve:
 class Attend:
     """`process`, `resume --wait` and `recover --wait`: sets a session going and waits for its end with own workers."""
 
-    def __init__(self, world: World, begin: Callable[[Register], ProcessingSession]) -> None:
-        self.world, self.begin = world, begin
+    def __init__(self, world: World, session_id: UUID, begin: Callable[[Register], object]) -> None:
+        self.world, self.session_id, self.begin = world, session_id, begin
 
     def live(self, _process: Process) -> None:
         """Work for one session until it ends; what begins it may be refused."""
         try:
             parent = new_parent(1)
             with deciding(self.world, "person"):
-                session = self.begin(parent.register)
+                parent.begin(lambda: self.begin(parent.register))
+            session = parent.insist(lambda: ProcessingSession.objects.get(pk=self.session_id))
             self.world.happened["attended"] += 1
             attendance.follow(MUTE, session, parent)
         except DATABASE_ERRORS as error:

@@ -12,7 +12,7 @@ from processing.models.batch import COUNTERS, Photo
 from processing.runner import PhotoRun
 from processing.states import SESSION_STEPS, Hold
 from processing.worker import Watch
-from recovery import automatic, resume
+from recovery import resume
 from recovery.models import Checkpoint
 from recovery.undo import Undo
 
@@ -137,13 +137,6 @@ def _full_chunk_in_the_air(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(PhotoRun, "_land_before_two_chunks", lambda _run, _coming_count: None)
 
 
-def _failed_chunk_forgotten(patch: pytest.MonkeyPatch) -> None:
-    """Take a chunk whose commit has failed for one that has landed, and judge on."""
-    patch.setattr(
-        PhotoRun, "_may_be_lost", lambda run: run.committing is not None and not run.committing.done()
-    )
-
-
 def _commits_at_the_end(patch: pytest.MonkeyPatch) -> None:
     """Commit a batch's verdicts when it is done, whatever the checkpoint interval."""
     begin = PhotoRun.__init__
@@ -179,16 +172,6 @@ def _clock_alone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Watch, "_is_silent", is_silent)
 
 
-def _no_patience(patch: pytest.MonkeyPatch) -> None:
-    """Recover by itself again and again, though nothing comes of it."""
-    patch.setattr(automatic, "_waits", lambda _session: False)
-
-
-def _unsure(patch: pytest.MonkeyPatch) -> None:
-    """Recover by itself whatever the confidence."""
-    patch.setattr(automatic, "SAFE_MIN", 0.0)
-
-
 MUTANTS = (
     Mutant("no fence", _no_fence),
     Mutant("pointer cursor", _pointer_cursor),
@@ -200,11 +183,8 @@ MUTANTS = (
     Mutant("checkpoints not voided", _checkpoints_not_voided),
     Mutant("any death counts against a photo", _any_death_counts),
     Mutant("a whole chunk in the air, another in hand", _full_chunk_in_the_air),
-    Mutant("a chunk that failed is forgotten", _failed_chunk_forgotten),
     Mutant("commits at the batch's end alone", _commits_at_the_end),
     Mutant("any parent counts as serving", _any_parent_serves),
     Mutant("everybody offers a session of one parent", _everybody_offers),
     Mutant("silence by the clock alone", _clock_alone),
-    Mutant("automatic recovery without patience", _no_patience),
-    Mutant("automatic recovery without confidence", _unsure),
 )

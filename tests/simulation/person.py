@@ -116,31 +116,37 @@ class Person:
             return
         if session_id is None and len(self.simulation.albums) > PROCESSED_MAX:
             return
-        begin = self._process if session_id is None else partial(self._take_up, session_id)
         host = world.random.choice(self.simulation.hosts)
-        world.start("parent-own", host, partial(self._live_attending, Attend(world, begin)))
+        attend = self._process() if session_id is None else self._take_up(UUID(session_id))
+        world.start("parent-own", host, partial(self._live_attending, attend))
 
     def _live_attending(self, attend: Attend, process: Process) -> None:
         with self._answered():
             attend.live(process)
 
-    def _process(self, register: Register) -> ProcessingSession:
+    def _process(self) -> Attend:
         chance = self.world.random
         columns = self.simulation.draw_session(chance.randint(2, 4), 2, 0)
-        session = ProcessingSession.start(register=register, **columns)
-        self.world.happened["processed alone"] += 1
-        return session
 
-    def _take_up(self, session_id: str, register: Register) -> ProcessingSession:
+        def begin(register: Register) -> None:
+            ProcessingSession.start(register=register, **columns)
+            self.world.happened["processed alone"] += 1
+
+        return Attend(self.world, columns["id"], begin)
+
+    def _take_up(self, session_id: UUID) -> Attend:
         """Do what the session's state asks for, as `resume --wait` and `recover --wait` do."""
-        session = ProcessingSession.objects.get(pk=UUID(session_id))
-        if session.hold == "paused":
-            acts.resume(session, actor="ada", register=register)
-        elif session.status.value in ("interrupted", "failed"):
-            execute_recovery(session, RecoveryOption.CONTINUE, by="ada", register=register)
-        else:
-            acts.take_up(session, actor="ada", register=register)
-        return session
+
+        def begin(register: Register) -> None:
+            session = ProcessingSession.objects.get(pk=session_id)
+            if session.hold == "paused":
+                acts.resume(session, actor="ada", register=register)
+            elif session.status.value in ("interrupted", "failed"):
+                execute_recovery(session, RecoveryOption.CONTINUE, by="ada", register=register)
+            else:
+                acts.take_up(session, actor="ada", register=register)
+
+        return Attend(self.world, session_id, begin)
 
     def _think(self) -> None:
         self.world.pause(self.world.random.uniform(0.0, THINKING_S_MAX))
