@@ -232,15 +232,34 @@ class PhotoRun:
 
     def _uncommitted(self) -> list[int]:
         """Positions with a verdict that a death now would discard: the chunk in the air and the one filling."""
-        in_air = self.in_air if self.committing is not None and not self.committing.done() else []
+        in_air = self.in_air if self._may_be_lost() else []
         return [row.position for row in (*in_air, *self.chunk)]
+
+    def _may_be_lost(self) -> bool:
+        """Whether the chunk handed to the writer is not stored; one whose commit has failed never is.
+
+        test: test_failed_commit_is_never_taken_for_one_that_has_landed.
+        """
+        committing = self.committing
+        return committing is not None and not (committing.done() and committing.exception() is None)
 
     def _measure(self, group: Sequence[Photo]) -> list[ImageResult]:
         readings, prepared = self._prepare(group)
         clock = time.monotonic()
         measured = self.pipeline.measure(prepared)
         self.times.measure_s += time.monotonic() - clock
+        self._land_before_two_chunks(len(group))
         return judge_photos(self.batch, self.session.preset, readings, measured)
+
+    def _land_before_two_chunks(self, coming_count: int) -> None:
+        """Let the chunk in the air land before there are verdicts of two whole chunks to be lost (guarantee 5).
+
+        Photos that wait for it are in flight, and no time limit is theirs meanwhile.
+        test: test_death_would_discard_less_than_two_chunks_when_a_commit_takes_long.
+        """
+        if len(self._uncommitted()) + coming_count >= 2 * self.session.checkpoint_interval:
+            with self.work.presence.off_the_clock():
+                self._wait_for_commit()
 
     def _prepare(self, group: Sequence[Photo]) -> tuple[list[Reading], list[Prepared]]:
         """Read the photos in this thread while the decoders, which release the GIL, are at those before.

@@ -16,7 +16,7 @@ from processing import queue, runner
 from processing.analysis.pipeline import Pipeline
 from processing.models import Batch, LeaseLost, ProcessingSession, Worker
 from processing.runner import Slice
-from processing.sweep import offer_lanes
+from processing.sweep import offer_lanes, offered_by
 from processing.worker import DATABASE_ERRORS, ENDING_PATIENCE_S, Presence, Watch, insistently, patiently
 from recovery import checkpoints, detection
 
@@ -132,7 +132,9 @@ def _offer_next(session_id: UUID) -> None:
     """Offer the next slice at once: the parent's sweep would do it a second later."""
     if _presence is None or _presence.wants_to_stop or _presence.row.parent is None:
         return
-    session = ProcessingSession.objects.workable().filter(pk=session_id).first()
+    # A session may have got a parent of its own meanwhile, which alone offers it.
+    # test: test_lane_offers_nothing_when_a_parent_of_its_own_serves_the_session_by_now.
+    session = offered_by(_presence.row.parent).filter(pk=session_id).first()
     if session is not None:
         offer_lanes(_presence.row.parent, _queue_name, session)
 

@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError
 from pytest_django import Settings
 
-from processing.models import Batch
+from processing.models import Batch, LeaseLost
 from processing.models.commit import Commit
 from processing.proof import prove
 from processing.runner import run_slice
@@ -37,7 +37,7 @@ def _var(settings: Settings, tmp_path: Path) -> None:
     settings.STOCKPROOF_VAR = tmp_path / "var"
 
 
-def test_at_most_one_chunk_is_in_the_air_while_one_fills(
+def test_death_would_discard_less_than_two_chunks_when_a_commit_takes_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = scanned_session(write_photos(tmp_path / "source", 8), batch_size=8)
@@ -48,7 +48,7 @@ def test_at_most_one_chunk_is_in_the_air_while_one_fills(
         deadline = time.monotonic() + DEADLINE_S
         while not seen and not waits_in(main, "_wait_for_commit"):
             assert time.monotonic() < deadline
-        seen.append((len(reads), len(flight["uncommitted"])))
+        seen.append((len(reads), len(flight["uncommitted"]), work.presence._limit_s))
         checkpoints.take(commit)
 
     with worker_slice(seal=hold_back) as work:
@@ -56,8 +56,27 @@ def test_at_most_one_chunk_is_in_the_air_while_one_fills(
         run_slice(session.pk, work)
 
     session.refresh_from_db()
-    assert seen[0] == (4, 4)
+    assert seen[0] == (4, 3, None)
     assert prove(session).holds
+
+
+def test_failed_commit_is_never_taken_for_one_that_has_landed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = scanned_session(write_photos(tmp_path / "source", 8), batch_size=8)
+
+    def lose_lease(batch: Batch, _results: object, _seal: object) -> None:
+        raise LeaseLost(batch)
+
+    monkeypatch.setattr(Batch, "commit", lose_lease)
+
+    with worker_slice() as work:
+        # The writer has one thread: once it answers, the commit before has failed.
+        at_each_read(monkeypatch, lambda _position: work.writer.submit(int).result(DEADLINE_S))
+        run_slice(session.pk, work)
+        uncommitted = work.presence.recorder.flight["uncommitted"]
+
+    assert (uncommitted, live_rows(session)) == ([0, 1, 2], [])
 
 
 def waits_in(thread: int, function: str) -> bool:

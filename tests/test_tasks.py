@@ -76,6 +76,23 @@ def test_lane_offers_the_next_one_at_its_end(work: Slice, monkeypatch: pytest.Mo
     assert unstarted_lanes(SHARED_QUEUE, session.pk) == 1
 
 
+def test_lane_offers_nothing_when_a_parent_of_its_own_serves_the_session_by_now(
+    work: Slice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = make_session()
+    make_batch(session=session)
+
+    def be_taken_up_meanwhile(_session: object, _work: Slice) -> int:
+        make_worker(serves=session)
+        return 1
+
+    monkeypatch.setattr(runner, "run_slice", be_taken_up_meanwhile)
+
+    tasks.run_lane(str(session.pk), 0)
+
+    assert unstarted_lanes(SHARED_QUEUE, session.pk) == 0
+
+
 def test_lane_ends_with_the_scan_when_a_parent_of_its_own_serves_the_session(
     tmp_path: Path, work: Slice
 ) -> None:

@@ -362,10 +362,18 @@ MUTANTS = [
         only="",
     ),
     Mutant(
+        "guarantee 5: less than two chunks can be lost",
+        "processing/runner.py",
+        "        self._land_before_two_chunks(len(group))\n",
+        "",
+        "tests/test_runner_commits.py::"
+        "test_death_would_discard_less_than_two_chunks_when_a_commit_takes_long",
+    ),
+    Mutant(
         "time limit of a photo, not of its source",
         "processing/runner.py",
-        "with self.work.presence.off_the_clock():",
-        "if True:",
+        "with self.work.presence.off_the_clock():\n                    time.sleep",
+        "if True:\n                    time.sleep",
         "tests/test_runner.py::test_photo_has_no_time_limit_while_its_source_is_waited_for",
     ),
     Mutant(

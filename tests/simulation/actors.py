@@ -1,115 +1,73 @@
-"""Who lives in a world: parents with their workers, as the commands start them, and a web server that only looks."""
+"""Who lives in a world beside the workers: parents as the commands start them, and a web server that only looks."""
 
+from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
+from uuid import UUID
 
-from processing import queue, tasks
-from processing.sweep import sweep
-from processing.worker import DATABASE_ERRORS, Presence, Watch, patiently
-from recovery import detection
-from tests.simulation.photos import FakePipeline
-from tests.simulation.stage import SimulatedEvent
+from processing.management import attendance
+from processing.models import ProcessingSession
+from processing.models.session import Register
+from processing.parent import Parent
+from processing.worker import DATABASE_ERRORS, Watch, patiently
+from recovery import checkpoints, detection
+from recovery.automatic import Rescuer
+from tests.simulation.seams import deciding
 from tests.simulation.world import Process, World
 
-TICK_S = 2.0
-SWEEP_S = 5.0
 LOOK_S = 6.0
+# What a command prints is for nobody.
+MUTE = SimpleNamespace(wants_json=True, emit=lambda *_published: None, note=lambda _text: None)
 
 
-class Parent:
-    """A parent process as `processing.parent` runs one, with its cluster in the same process."""
+def new_parent(workers: int) -> Parent:
+    """Make the parent that a command will be: it looks and buries first (design §3)."""
+    watch = Watch()
+    detection.look(None, watch)
+    look = partial(detection.look, watch=watch)
+    return Parent(workers=workers, look=look, alarm=checkpoints.sound_alarm)
 
-    def __init__(self, world: World, workers: int) -> None:
-        self.world, self.workers = world, workers
-        self.draining = SimulatedEvent(world)
 
-    def live(self, process: Process) -> None:
-        """Register, keep workers, sweep, bury children that die; until asked to drain."""
-        process.draining = self.draining
-        process.presence = self._register()
-        swept = 0.0
-        while not self.draining.is_set():
-            self._tend(process)
-            if self.world.now - swept >= SWEEP_S:
-                swept = self.world.now
-                self._sweep(process)
-            self.world.pause(TICK_S)
-        self._end(process)
+class Serve:
+    """`serve`: for all sessions until it is told to stop; `policy` is AUTO_RECOVER."""
 
-    def _register(self) -> Presence:
-        """Look and bury first, then be one of the living (design §3)."""
-        watch = Watch()
-        patiently(partial(detection.look, None, watch))
-        presence = _registered()
-        presence.start_beating(lambda: detection.look(presence.row, watch))
-        return presence
+    def __init__(self, world: World, workers: int, policy: str) -> None:
+        self.world, self.workers, self.policy = world, workers, policy
 
-    def _tend(self, process: Process) -> None:
-        """Bury the children that died, whose exit codes only their parent knows, and replace them."""
-        for child in [one for one in process.children if one.is_dead]:
-            if child.exit_code:
-                patiently(partial(tasks.on_worker_death, process.presence.row.pk, child.pid, child.exit_code))
-            process.children.remove(child)
-        while len(process.children) < self.workers and not self.draining.is_set():
-            parent_id = process.presence.row.pk
-            self.world.start("worker", process.host, Labor(self.world, parent_id).live, process)
-
-    def _sweep(self, process: Process) -> None:
+    def live(self, _process: Process) -> None:
+        """Work; a database that fails at the start ends the command."""
         try:
-            if process.presence.buried.is_set():
-                self._register_anew(process)
-            sweep(process.presence.row, queue.SHARED_QUEUE)
-        except DATABASE_ERRORS:
-            self.world.note("sweep failed")
+            parent = new_parent(self.workers)
+            parent.begin(parent.register)
+            if self.policy != "off":
+                parent.add_chore(partial(self._rescue, Rescuer(self.policy)))
+            parent.run(is_over=lambda: False)
+        except DATABASE_ERRORS as error:
+            self.world.note(f"ends with {error}")
 
-    def _register_anew(self, process: Process) -> None:
-        """Others took this process for dead: its workers are fenced, so they end, and it begins again."""
-        for child in process.children:
-            self.world.kill(child, -9)
-        process.children.clear()
-        buried, process.presence = process.presence, self._register()
-        patiently(buried.end)
-
-    def _end(self, process: Process) -> None:
-        for child in process.children:
-            child.draining.set()
-        while any(not child.is_dead for child in process.children):
-            self.world.pause(TICK_S)
-        patiently(process.presence.end)
+    def _rescue(self, rescuer: Rescuer) -> None:
+        with deciding(self.world, "automatic"):
+            for _session, _recovered in rescuer():
+                self.world.happened["recovered by itself"] += 1
 
 
-def _registered() -> Presence:
-    presence = Presence()
-    patiently(presence.register)
-    return presence
+class Attend:
+    """`process`, `resume --wait` and `recover --wait`: sets a session going and waits for its end with own workers."""
 
+    def __init__(self, world: World, session_id: UUID, begin: Callable[[Register], object]) -> None:
+        self.world, self.session_id, self.begin = world, session_id, begin
 
-class Labor:
-    """A worker process, as `processing.tasks.labor` and django-q2's loop run one."""
-
-    def __init__(self, world: World, parent_id: int) -> None:
-        self.world, self.parent_id = world, parent_id
-
-    def live(self, process: Process) -> None:
-        """Take calls and run lanes; register anew when buried by mistake."""
-        draining = SimulatedEvent(self.world)
-        process.draining = draining
-        process.pipeline = FakePipeline(self.world)
-        while not draining.is_set():
-            come = partial(tasks._come_alive, self.parent_id, draining)
-            process.presence = presence = patiently(come, draining.is_set)
-            if presence is None:
-                return
-            tasks._presence = presence
-            with presence.last_words():
-                self._take_calls(process, presence)
-                patiently(presence.end)
-
-    def _take_calls(self, process: Process, presence: Presence) -> None:
-        inbox = queue.Inbox(queue.SHARED_QUEUE, lambda: presence.wants_to_stop)
-        while (task := inbox.get()) != queue.STOP:
-            process.subject = task["args"][0].replace("-", "")
-            tasks.run_lane(*task["args"])
-            process.subject = None
+    def live(self, _process: Process) -> None:
+        """Work for one session until it ends; what begins it may be refused."""
+        try:
+            parent = new_parent(1)
+            with deciding(self.world, "person"):
+                parent.begin(lambda: self.begin(parent.register))
+            session = parent.insist(lambda: ProcessingSession.objects.get(pk=self.session_id))
+            self.world.happened["attended"] += 1
+            attendance.follow(MUTE, session, parent)
+        except DATABASE_ERRORS as error:
+            self.world.note(f"ends with {error}")
 
 
 class Reader:

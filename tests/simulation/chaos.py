@@ -1,11 +1,12 @@
 """What goes wrong in a world while it may: deaths, freezes, lost answers, messages that are doubled or lost, other photos."""
 
+import signal
 from typing import TYPE_CHECKING, Any
 
 from django_q.models import OrmQ
 
 from recovery import detection
-from tests.simulation.actors import Parent, Reader
+from tests.simulation.actors import Reader
 from tests.simulation.world import Process
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 EVERY_S = 1.5
 FREEZE_S_MAX = 25.0
+CLOCK_JUMP_S = 7200.0
+SOURCE_GONE_S_MAX = 6.0
 ZOMBIE_S = 60.0
 # How many of the frozen are buried at once, as after a long silence.
 TAKEN_FOR_DEAD_SHARE = 0.7
@@ -24,6 +27,7 @@ DEEDS = {
     "kill_worker": 3,
     "kill_in_flight": 9,
     "kill_parent": 2,
+    "kill_cluster": 1,
     "kill_host": 1,
     "kill_everything": 1,
     "stop_parent": 1,
@@ -34,6 +38,8 @@ DEEDS = {
     "lose_message": 2,
     "double_message": 2,
     "change_photo": 2,
+    "lose_source": 1,
+    "jump_clock": 1,
 }
 
 
@@ -61,9 +67,8 @@ class Chaos:
 
     def _start_missing(self) -> None:
         for host in self.simulation.hosts:
-            if not self.world.living("parent", host):
-                workers = self.world.random.choice([1, 2])
-                self.world.start("parent", host, Parent(self.world, workers).live)
+            if not self.world.living("parent-shared", host):
+                self.simulation.start_serving(host)
         if not self.world.living("web"):
             self.world.start("web", self.simulation.hosts[0], Reader(self.world).live)
 
@@ -77,11 +82,11 @@ class Chaos:
 
     def _has_zombie(self, process: Process) -> bool:
         """Spare who waits for its burial: a zombie is of use only when it wakes up."""
-        return any(one in self.zombies for one in (process, *process.children))
+        return any(one in self.zombies for one in process.family)
 
     def _may_die(self, process: Process) -> bool:
         """Spare who has a photo alone in flight that two such kills have hit: the third would rightly count."""
-        for worker in [process, *process.children]:
+        for worker in process.family:
             if worker.presence is None or worker.is_dead:
                 continue
             flight = _flight_of(worker)
@@ -108,6 +113,9 @@ class Chaos:
     def _kill_parent(self) -> None:
         self._kill(self._choose("parent"))
 
+    def _kill_cluster(self) -> None:
+        self._kill(self._choose("cluster"))
+
     def _kill_host(self) -> None:
         host = self.world.random.choice(self.simulation.hosts)
         for process in self.world.living("parent", host) + self.world.living("web", host):
@@ -120,8 +128,7 @@ class Chaos:
     def _stop_parent(self) -> None:
         parent = self._choose("parent")
         if parent is not None:
-            self.world.note(f"{parent.name} is asked to stop")
-            parent.draining.set()
+            self.simulation.stage.send(parent, signal.SIGTERM)
 
     def _freeze_worker(self) -> None:
         worker = self._choose("worker")
@@ -150,7 +157,7 @@ class Chaos:
         duration_s = self.world.random.uniform(0.5, FREEZE_S_MAX)
         host = self.world.random.choice(self.simulation.hosts)
         for process in self.world.living("", host):
-            if process.name.startswith(("parent", "worker")):
+            if process.name.startswith(("parent", "cluster", "worker")):
                 self.world.freeze(process, duration_s)
 
     def _lose_answer(self) -> None:
@@ -171,6 +178,21 @@ class Chaos:
 
     def _change_photo(self) -> None:
         self.simulation.change_photo()
+
+    def _jump_clock(self) -> None:
+        jump_s = self.world.random.choice([-CLOCK_JUMP_S, CLOCK_JUMP_S])
+        self.world.note(f"the database's clock jumps by {jump_s} s")
+        self.simulation.stage.clock_s += jump_s
+
+    def _lose_source(self) -> None:
+        """Let the disk of a session be gone for a while."""
+        session = self.world.random.choice(self.simulation.session_ids)
+        self.world.note(f"the source of {session[:4]} is gone")
+        away = self.simulation.albums[session]
+        away.move(away.folder.with_suffix(".away"))
+        self.world.pause(self.world.random.uniform(1.0, SOURCE_GONE_S_MAX))
+        away.move(away.folder)
+        self.world.note(f"the source of {session[:4]} is back")
 
 
 def _flight_of(worker: Process) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from processing import digests
+from tests.simulation.parent_rules import PARENT_RULES
 from tests.simulation.reading import BatchRow, ResultRow, Stored, as_instant, read_all
 from tests.simulation.recovery_rules import RECOVERY_RULES
 from tests.simulation.rules import RULES
@@ -24,6 +25,11 @@ class Checker:
         self.live_before: dict[tuple[str, int], set[int]] = {}
         # Every checkpoint that ever was: one may be pruned between a person's look and the act.
         self.last_results: dict[str, int] = {}
+        # Verdicts that are not stored yet, by batch and lease; shared with the stage, which adds them.
+        self.at_risk = simulation.stage.at_risk
+        # When each recovery was carried out, and each process registered; by the world's time, which no clock moves.
+        self.attempted_at: dict[int, float] = {}
+        self.registered_at: dict[int, float] = {}
         self._digests: dict[tuple[Any, ...], bytes] = {}
 
     def check(self, thread: Thread, written: Iterable[str]) -> None:
@@ -31,7 +37,12 @@ class Checker:
         after = self.before.after(written)
         self.checks_count += 1
         self.last_results |= {pk: row.last_result or 0 for pk, row in after.checkpoints.items()}
-        for rule in (*RULES, *RECOVERY_RULES):
+        for pk in after.results.keys() - self.before.results.keys():
+            row = after.results[pk]
+            self.at_risk.get((row.batch, row.lease), set()).discard(row.position)
+        for noted, keys in ((self.attempted_at, after.attempts), (self.registered_at, after.workers)):
+            noted |= dict.fromkeys(keys - noted.keys(), self.world.now)
+        for rule in (*RULES, *PARENT_RULES, *RECOVERY_RULES):
             wrong = rule(self, self.before, after, thread)
             if wrong:
                 raise Violation(self.world, f"{rule.__name__.replace('_', ' ')}: {wrong}")

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from processing import burial, superseding
-from processing.models import Batch, ProcessingSession
+from processing import burial, superseding, sweep
+from processing.models import Batch, ProcessingSession, Worker
 from processing.models.batch import COUNTERS, Photo
+from processing.runner import PhotoRun
 from processing.states import SESSION_STEPS, Hold
+from processing.worker import Watch
 from recovery import resume
 from recovery.models import Checkpoint
 from recovery.undo import Undo
@@ -130,6 +132,46 @@ def _any_death_counts(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(burial, "_is_poison", blame)
 
 
+def _full_chunk_in_the_air(patch: pytest.MonkeyPatch) -> None:
+    """Judge on while a whole chunk is in the air, until the next one is whole too."""
+    patch.setattr(PhotoRun, "_land_before_two_chunks", lambda _run, _coming_count: None)
+
+
+def _commits_at_the_end(patch: pytest.MonkeyPatch) -> None:
+    """Commit a batch's verdicts when it is done, whatever the checkpoint interval."""
+    begin = PhotoRun.__init__
+
+    def begin_without_interval(run: PhotoRun, *args: Any) -> None:
+        begin(run, *args)
+        run.session.checkpoint_interval = run.session.batch_size
+
+    patch.setattr(PhotoRun, "__init__", begin_without_interval)
+
+
+def _any_parent_serves(patch: pytest.MonkeyPatch) -> None:
+    """Leave a session without a mark while any parent lives, though it serves another session alone."""
+    latch_if_nobodys = burial._latch_if_nobodys
+
+    def latch_if_nobody_lives(session: ProcessingSession) -> bool:
+        return not Worker.objects.living().parents().exists() and latch_if_nobodys(session)
+
+    patch.setattr(burial, "_latch_if_nobodys", latch_if_nobody_lives)
+
+
+def _everybody_offers(patch: pytest.MonkeyPatch) -> None:
+    """Offer each session through every parent, though one of them is there for it alone."""
+    patch.setattr(sweep, "offered_by", lambda _parent: ProcessingSession.objects.workable())
+
+
+def _clock_alone(patch: pytest.MonkeyPatch) -> None:
+    """Take for dead whose last beat is old by the database's clock, without a look at the beats."""
+
+    def is_silent(watch: Watch, worker: Worker) -> bool:
+        return watch._silent().filter(pk=worker.pk).exists()
+
+    patch.setattr(Watch, "_is_silent", is_silent)
+
+
 MUTANTS = (
     Mutant("no fence", _no_fence),
     Mutant("pointer cursor", _pointer_cursor),
@@ -140,4 +182,9 @@ MUTANTS = (
     Mutant("undo of any one attempt", _undo_of_any_one),
     Mutant("checkpoints not voided", _checkpoints_not_voided),
     Mutant("any death counts against a photo", _any_death_counts),
+    Mutant("a whole chunk in the air, another in hand", _full_chunk_in_the_air),
+    Mutant("commits at the batch's end alone", _commits_at_the_end),
+    Mutant("any parent counts as serving", _any_parent_serves),
+    Mutant("everybody offers a session of one parent", _everybody_offers),
+    Mutant("silence by the clock alone", _clock_alone),
 )

@@ -1,11 +1,14 @@
 """What people ask for: each act is a process of its own, as a command is, and may be killed in the middle."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from processing.models import ProcessingSession
+from processing.models.session import Register
 from processing.overriding import NoVerdictYet, override, withdraw
 from processing.worker import DATABASE_ERRORS, Watch
 from recovery import acts, audit, detection
@@ -13,6 +16,8 @@ from recovery.models import Checkpoint, RecoveryAttempt
 from recovery.plans import Option, RecoveryOption, prepare_recovery_options
 from recovery.resume import NotSafe, execute_recovery
 from recovery.undo import rollback_recovery
+from tests.simulation.actors import Attend
+from tests.simulation.seams import deciding
 from tests.simulation.world import Process, Violation
 
 if TYPE_CHECKING:
@@ -23,13 +28,17 @@ THINKING_S_MAX = 3.0
 ACTS = {
     "pause": 8,
     "resume": 4,
-    "recover": 8,
-    "undo": 4,
+    "recover": 11,
+    "attend": 3,
+    "process": 1.5,
+    "undo": 6,
     "override": 3,
     "withdraw": 1,
     "checkpoint": 1,
     "cancel": 0.2,
 }
+# Each costs a cluster, so there is one at a time.
+ATTENDED_MAX, PROCESSED_MAX = 1, 2
 CHECKPOINT_SHARE = 0.4
 SHOWN_SHARE = 0.25
 REGRET_SHARE = 0.4
@@ -43,6 +52,7 @@ class Shown:
     option: Option
     live: set[int]
     changes_count: int
+    found_count: int
 
 
 class Person:
@@ -58,8 +68,8 @@ class Person:
         chance = self.world.random
         while True:
             self.world.pause(chance.expovariate(1.0 / EVERY_S))
-            session_id = chance.choice(self.simulation.session_ids)
             if self.is_playing:
+                session_id = chance.choice(self.simulation.session_ids)
                 name = chance.choices(list(ACTS), list(ACTS.values()))[0]
                 self._ask(name, session_id)
             else:
@@ -67,6 +77,9 @@ class Person:
                     self._ask("help", one)
 
     def _ask(self, name: str, session_id: str) -> None:
+        if name in ("attend", "process"):
+            self._attend(session_id if name == "attend" else None)
+            return
         act: Callable[[ProcessingSession], object] = getattr(self, "_" + name)
         self.world.start(f"person-{name}", "desk", lambda process: self._carry_out(process, act, session_id))
 
@@ -74,12 +87,19 @@ class Person:
         self, process: Process, act: Callable[[ProcessingSession], object], session_id: str
     ) -> None:
         """Look first, as every command does, then act; a refusal is an answer."""
-        try:
+        with self._answered():
             detection.look(None, Watch())
             session = ProcessingSession.objects.get(pk=UUID(session_id))
             process.subject = session_id
-            act(session)
+            with deciding(self.world, "person"):
+                act(session)
             self.world.happened[f"{process.name.split('-')[1]} done"] += 1
+
+    @contextmanager
+    def _answered(self) -> Iterator[None]:
+        """Take a refusal and a failing database for an answer."""
+        try:
+            yield
         except NotSafe as refusal:
             raise Violation(
                 self.world, f"refused as not safe, and nobody changed a row: {refusal}"
@@ -88,6 +108,45 @@ class Person:
             self.world.note(f"is refused: {refusal}")
         except DATABASE_ERRORS as error:
             self.world.note(f"gives up: {error}")
+
+    def _attend(self, session_id: str | None) -> None:
+        """Start a command that waits for a session's end: for an old one, or for a new one."""
+        world = self.world
+        if len(world.living("parent-own")) >= ATTENDED_MAX:
+            return
+        if session_id is None and len(self.simulation.albums) > PROCESSED_MAX:
+            return
+        host = world.random.choice(self.simulation.hosts)
+        attend = self._process() if session_id is None else self._take_up(UUID(session_id))
+        world.start("parent-own", host, partial(self._live_attending, attend))
+
+    def _live_attending(self, attend: Attend, process: Process) -> None:
+        with self._answered():
+            attend.live(process)
+
+    def _process(self) -> Attend:
+        chance = self.world.random
+        columns = self.simulation.draw_session(chance.randint(2, 4), 2, 0)
+
+        def begin(register: Register) -> None:
+            ProcessingSession.start(register=register, **columns)
+            self.world.happened["processed alone"] += 1
+
+        return Attend(self.world, columns["id"], begin)
+
+    def _take_up(self, session_id: UUID) -> Attend:
+        """Do what the session's state asks for, as `resume --wait` and `recover --wait` do."""
+
+        def begin(register: Register) -> None:
+            session = ProcessingSession.objects.get(pk=session_id)
+            if session.hold == "paused":
+                acts.resume(session, actor="ada", register=register)
+            elif session.status.value in ("interrupted", "failed"):
+                execute_recovery(session, RecoveryOption.CONTINUE, by="ada", register=register)
+            else:
+                acts.take_up(session, actor="ada", register=register)
+
+        return Attend(self.world, session_id, begin)
 
     def _think(self) -> None:
         self.world.pause(self.world.random.uniform(0.0, THINKING_S_MAX))
@@ -127,10 +186,12 @@ class Person:
                 session, option, user_confirmed=True, by="ada", attempt=shown.attempt, checkpoint=checkpoint
             )
 
-    def _seen(self, session: ProcessingSession) -> tuple[set[int], int]:
+    def _seen(self, session: ProcessingSession) -> tuple[set[int], int, int]:
         """Give what an option is made of."""
-        live = {row.pk for row in self.simulation.checker.before.live_of(session.pk.hex)}
-        return live, self.simulation.albums[session.pk.hex].changes_count
+        stored = self.simulation.checker.before
+        live = {row.pk for row in stored.live_of(session.pk.hex)}
+        found_count = stored.sessions[session.pk.hex].found_count
+        return live, self.simulation.albums[session.pk.hex].changes_count, found_count
 
     def _choose_checkpoint(self, session: ProcessingSession) -> Checkpoint | None:
         checkpoints = list(Checkpoint.objects.usable_first(session))

@@ -94,7 +94,10 @@ class Album:
 
     def __init__(self, folder: Path, world: "World") -> None:
         self.folder, self.world = folder, world
+        # Where the photos are: elsewhere while their disk is not mounted.
+        self.place = folder
         self.names: list[str] = []
+        self.written: dict[int, tuple[bytes, int]] = {}
         self.known: dict[str, bytes] = {}
         self.changes_count = 0
         self.was_gone: set[int] = set()
@@ -109,16 +112,18 @@ class Album:
 
     def write(self, position: int, data: bytes) -> None:
         """Give a photo this content; the time always goes on."""
-        path = self.folder / self.names[position]
+        path = self.place / self.names[position]
         path.write_bytes(data)
         self._clock_ns += 1_000_000
+        self.written[position] = (data, self._clock_ns)
         os.utime(path, ns=(self._clock_ns, self._clock_ns))
         self.known[hashlib.sha256(data).hexdigest()] = data
         self._note(position)
 
     def remove(self, position: int) -> None:
         """Take a photo away."""
-        (self.folder / self.names[position]).unlink(missing_ok=True)
+        (self.place / self.names[position]).unlink(missing_ok=True)
+        self.written.pop(position, None)
         self.was_gone.add(position)
         self._note(position)
 
@@ -126,12 +131,22 @@ class Album:
         self.changes_count += 1
         self._changed_at[position] = self.world.now
 
+    def move(self, place: Path) -> None:
+        """Let the folder be elsewhere: its disk is gone, or back."""
+        self.place = self.place.rename(place)
+
+    def is_untouched(self) -> bool:
+        """Whether the folder holds just what was written to it, to the byte and to the nanosecond."""
+        expected = {self.names[position]: content for position, content in self.written.items()}
+        found = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in self.place.iterdir()}
+        return found == expected
+
     def is_stale(self, position: int, row: Any, since: float | None) -> bool:
         """Whether a result is not of the present file; with an instant: and was not then."""
         if since is not None and self._changed_at[position] >= since:
             return False
         try:
-            found = (self.folder / self.names[position]).stat()
+            found = (self.place / self.names[position]).stat()
         except FileNotFoundError:
             return bool(row.sha256) or row.verdict != "unreadable"
         was_there = bool(row.sha256) or row.verdict != "unreadable"

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from processing import queue
+
 COUNTERS = ("processed", "approved", "rejected", "unreadable", "quarantined")
 
 
@@ -23,6 +25,7 @@ class SessionRow(NamedTuple):
     attempt: int
     found_count: int
     total: int | None
+    checkpoint_interval: int
     processed: int
     approved: int
     rejected: int
@@ -101,7 +104,9 @@ class WorkerRow(NamedTuple):
     """A process as it is stored."""
 
     pk: int
+    token: str
     pid: int
+    host: str
     parent: int | None
     serves: str | None
     ended_at: Any
@@ -138,8 +143,34 @@ class AttemptRow(NamedTuple):
     session: str
     number: int
     option: str
+    by: str
     checkpoint: str | None
+    preview: Any
+    last_result: int | None
     undone_at: Any
+
+
+class CrashRow(NamedTuple):
+    """A death as it is stored."""
+
+    pk: str
+    session: str | None
+    worker: int
+    discarded_count: int
+    interrupts: bool
+
+
+class MessageRow(NamedTuple):
+    """A call for a lane as it is stored."""
+
+    pk: int
+    key: str
+    payload: str
+
+    @property
+    def session(self) -> str:
+        """The session that is called for."""
+        return str(queue._session_of(self.payload)).replace("-", "")
 
 
 class AuditRow(NamedTuple):
@@ -159,6 +190,8 @@ TABLES: dict[str, tuple[type[Any], dict[str, str]]] = {
     "processing_override": (OverrideRow, {"pk": "id", "session": "session_id"}),
     "recovery_checkpoint": (CheckpointRow, {"pk": "id", "session": "session_id", "batch": "batch_id"}),
     "recovery_recoveryattempt": (AttemptRow, {"pk": "id", "session": "session_id"}),
+    "recovery_crash": (CrashRow, {"pk": "id", "session": "session_id", "worker": "worker_id"}),
+    "django_q_ormq": (MessageRow, {"pk": "id"}),
     "recovery_auditentry": (AuditRow, {"pk": "number"}),
 }
 STATEMENTS = {
@@ -172,6 +205,7 @@ SESSION_FIELDS = {
 IDS = {
     "processing_processingsession": "pk",
     "recovery_checkpoint": "pk",
+    "recovery_crash": "pk",
     "recovery_recoveryattempt": "checkpoint",
 }
 
@@ -220,6 +254,16 @@ class Stored:
     def attempts(self) -> dict[int, AttemptRow]:
         """Recoveries by key."""
         return self.tables["recovery_recoveryattempt"]
+
+    @property
+    def crashes(self) -> dict[str, CrashRow]:
+        """Deaths by key."""
+        return self.tables["recovery_crash"]
+
+    @property
+    def messages(self) -> dict[int, MessageRow]:
+        """Calls for lanes by key."""
+        return self.tables["django_q_ormq"]
 
     @property
     def audit(self) -> dict[int, AuditRow]:

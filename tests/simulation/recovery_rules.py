@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tests.simulation.reading import AttemptRow, ResultRow, SessionRow, Stored
+from tests.simulation.reading import AttemptRow, ResultRow, SessionRow, Stored, as_json
 from tests.simulation.world import Thread
 
 if TYPE_CHECKING:
@@ -53,14 +53,32 @@ def previews_are_effects(checker: "Checker", before: Stored, after: Stored, thre
     """Guarantee 6: what was shown is what came, where no commit and no changed photo came between."""
     shown = thread.process.shown
     for attempt in _new_attempts(before, after):
-        live = before.live_of(attempt.session)
+        came, written = _effect(attempt, before, after), as_json(attempt.preview)
+        if written != came:
+            return f"{attempt.option}: {came} came of it, {written} is written"
+        live, session = before.live_of(attempt.session), before.sessions[attempt.session]
         changes_count = checker.simulation.albums[attempt.session].changes_count
-        if shown is None or (shown.live, shown.changes_count) != ({row.pk for row in live}, changes_count):
+        state = ({row.pk for row in live}, changes_count, session.found_count)
+        if shown is None or (shown.live, shown.changes_count, shown.found_count) != state:
             continue
-        kept = len(after.live_of(attempt.session))
-        came = (kept, len(live) - kept)
-        if came != (shown.option.keep, shown.option.redo):
-            return f"{attempt.option}: kept and redone {came}, shown {shown.option}"
+        if came != {name: getattr(shown.option, name) for name in came}:
+            return f"{attempt.option}: {came} came of it, shown was {shown.option}"
+    return ""
+
+
+def checkpoints_say_what_is_stored(_c: "Checker", before: Stored, after: Stored, _thread: Thread) -> str:
+    """Guarantee 2: a new checkpoint covers a row that is there, and counts what it seals, or its batch and the finished."""
+    fresh = [row for pk, row in after.checkpoints.items() if pk not in before.checkpoints]
+    if len({b.pk for b in after.batches.values() if before.batches.get(b.pk) != b}) > 1:
+        fresh = [row for row in fresh if row.batch is None]
+    for checkpoint in fresh:
+        if checkpoint.last_result is not None and checkpoint.last_result not in after.results:
+            return f"{checkpoint} covers a row that is not there"
+        live = after.live_of(checkpoint.session)
+        if checkpoint.batch is not None:
+            live = [r for r in live if r.batch == checkpoint.batch or after.batches[r.batch].status == "done"]
+        if checkpoint.processed_count != len(live):
+            return f"{checkpoint} counts {checkpoint.processed_count} of {len(live)}"
     return ""
 
 
@@ -88,9 +106,10 @@ def overrides_stay(_c: "Checker", before: Stored, after: Stored, _thread: Thread
 
 def acts_are_recorded(_c: "Checker", before: Stored, after: Stored, thread: Thread) -> str:
     """Guarantee 13: whatever a person's step changed is in the audit log by the same step."""
-    if not thread.process.name.startswith("person"):
+    if not (thread.decides or thread.process.is_stopping):
         return ""
-    changed = {pk for pk, row in after.sessions.items() if _is_stepped(before.sessions[pk], row)}
+    old = before.sessions
+    changed = {pk for pk, row in after.sessions.items() if pk in old and _is_stepped(old[pk], row)}
     changed |= {a.session for pk, a in after.attempts.items() if before.attempts.get(pk) != a}
     changed |= {o.session for pk, o in after.overrides.items() if pk not in before.overrides}
     recorded = {entry.session for number, entry in after.audit.items() if number not in before.audit}
@@ -102,6 +121,7 @@ RECOVERY_RULES = (
     recoveries_put_aside_what_they_say,
     undos_bring_back_what_was,
     previews_are_effects,
+    checkpoints_say_what_is_stored,
     usable_checkpoints_cover_live_rows,
     overrides_stay,
     acts_are_recorded,
@@ -112,6 +132,19 @@ def _new_attempts(before: Stored, after: Stored) -> list[AttemptRow]:
     if before.attempts is after.attempts:
         return []
     return [attempt for pk, attempt in after.attempts.items() if pk not in before.attempts]
+
+
+def _effect(attempt: AttemptRow, before: Stored, after: Stored) -> dict[str, int]:
+    """Say what a recovery has done, in the numbers of its preview."""
+    session, live = after.sessions[attempt.session], after.live_of(attempt.session)
+    total = session.found_count if session.total is None else session.total
+    missing = set(range(session.found_count)) - {row.position for row in live}
+    return {
+        "start_index": min(missing, default=session.found_count),
+        "keep": len(live),
+        "redo": len(before.live_of(attempt.session)) - len(live),
+        "left": total - len(live),
+    }
 
 
 def _is_stepped(old: SessionRow, new: SessionRow) -> bool:

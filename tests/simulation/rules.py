@@ -14,7 +14,18 @@ if TYPE_CHECKING:
     from tests.simulation.checker import Checker
 
 # What a session may fail of in a world where only processes die and answers are lost.
-KNOWN_FAILURES = ("The scan stage cost", "The compare stage cost")
+KNOWN_FAILURES = ("The scan stage cost", "The compare stage cost", "Workers died")
+
+# What a worker says of a source that is gone, and only of one whose batch it holds.
+SOURCE_GONE = "cannot be read"
+OWNED_TABLES = (
+    "processing_batch",
+    "processing_imageresult",
+    "processing_override",
+    "recovery_checkpoint",
+    "recovery_crash",
+    "recovery_recoveryattempt",
+)
 
 Rule = Callable[["Checker", Stored, Stored, Thread], str]
 
@@ -113,8 +124,35 @@ def rows_are_never_edited_nor_deleted(_c: "Checker", before: Stored, after: Stor
             return f"the row of position {old.position} is gone"
         if new.machine_written != old.machine_written:
             return f"the row of position {old.position} was edited"
-        if new.superseded_by != old.superseded_by and not thread.process.name.startswith("person"):
+        if new.superseded_by != old.superseded_by and not thread.decides:
             return f"the row of position {old.position} was put aside or revived by {thread}"
+    return ""
+
+
+def lost_work_is_little(checker: "Checker", _before: Stored, after: Stored, _thread: Thread) -> str:
+    """Guarantee 5: a worker lost now discards fewer verdicts than two checkpoint intervals have."""
+    for (batch, lease), positions in checker.at_risk.items():
+        interval = after.sessions[after.batches[batch].session].checkpoint_interval
+        if len(positions) >= 2 * interval:
+            return (
+                f"verdicts on {sorted(positions)}, given under lease {lease} of batch {batch}, are not stored"
+            )
+    return ""
+
+
+def crashes_count_what_was_lost(checker: "Checker", before: Stored, after: Stored, thread: Thread) -> str:
+    """Guarantee 5: a Crash tells how many verdicts were discarded, where its finder could read the last words."""
+    for pk, crash in after.crashes.items():
+        if pk in before.crashes or crash.session is None:
+            continue
+        dead = {
+            w.pk for w in before.workers.values() if crash.worker in (w.pk, w.parent) and w.ended_at is None
+        }
+        held = [b for b in before.batches.values() if b.worker in dead and b.session == crash.session]
+        lost = sum(len(checker.at_risk.get((batch.pk, batch.lease), ())) for batch in held)
+        is_far = before.workers[crash.worker].host != thread.process.host
+        if crash.discarded_count != (0 if is_far else lost):
+            return f"{lost} verdicts were discarded, the crash tells of {crash.discarded_count}"
     return ""
 
 
@@ -130,29 +168,16 @@ def commits_bring_their_checkpoint(_c: "Checker", before: Stored, after: Stored,
     return ""
 
 
-def claims_respect_hold_and_latch(_c: "Checker", before: Stored, after: Stored, _thread: Thread) -> str:
-    """Design §3: nothing is claimed of a session that is held, interrupted or over, nor by who has ended."""
-    for batch in after.batches.values():
-        old = before.batches.get(batch.pk)
-        if batch.status != "leased" or (old is not None and old.status == "leased"):
-            continue
-        if not before.sessions[batch.session].is_workable:
-            return f"batch {batch.number} was claimed of {before.sessions[batch.session]}"
-        if before.workers[batch.worker].ended_at is not None:
-            return f"batch {batch.number} was claimed by one that had ended"
-    return ""
-
-
 def holds_are_moved_by_persons(_c: "Checker", before: Stored, after: Stored, thread: Thread) -> str:
     """Design §3: a worker's step never lifts a hold, but for completing a paused session; it fails with a reason."""
-    by_person = thread.process.name.startswith("person")
     for session in after.sessions.values():
         old = before.sessions.get(session.pk)
-        if old is None or old.hold == session.hold or by_person:
+        if old is None or old.hold == session.hold or thread.decides == "person":
             continue
         completed = old.hold == "paused" and session.stage == "completed"
-        failed = session.hold == "failed" and session.last_error.startswith(KNOWN_FAILURES)
-        if not (completed or failed):
+        failed = session.hold == "failed" and _may_fail(session, before, thread)
+        stopped = session.hold == "paused" and not old.hold and thread.process.is_stopping
+        if not (completed or failed or stopped):
             return f"{thread} moved the hold from {old.hold!r} to {session.hold!r}: {session.last_error}"
     return ""
 
@@ -163,29 +188,10 @@ def stages_only_go_on(_c: "Checker", before: Stored, after: Stored, thread: Thre
     for session in after.sessions.values():
         old = before.sessions.get(session.pk)
         is_back = old is not None and order.index(session.stage) < order.index(old.stage)
-        if is_back and not thread.process.name.startswith("person"):
+        if is_back and not thread.decides:
             return f"{thread} took the stage back from {old.stage} to {session.stage}"
         if session.stage != "scanning" and session.total is None:
             return "the scan has ended without a total"
-    return ""
-
-
-def interruptions_are_latched(_c: "Checker", before: Stored, after: Stored, thread: Thread) -> str:
-    """Design §3: when the last parent of a begun session is buried, it is interrupted until a person decides."""
-    ended = [w for pk, w in after.workers.items() if w.ended_at is not None and _lived(before, pk)]
-    buried = [w for w in ended if w.parent is None and w.pid != thread.process.pid]
-    for session in after.sessions.values():
-        lost = [w for w in buried if w.serves in (None, session.pk)]
-        served = any(
-            w.parent is None and w.ended_at is None and w.serves in (None, session.pk)
-            for w in after.workers.values()
-        )
-        if lost and not served and session.is_workable and session.started_at is not None:
-            return f"nobody serves session {session.pk[:4]} any more, and it is not interrupted"
-    for session in before.sessions.values():
-        opened = session.crashed_at is not None and after.sessions[session.pk].crashed_at is None
-        if opened and not thread.process.name.startswith("person"):
-            return f"{thread} cleared the latch"
     return ""
 
 
@@ -194,7 +200,10 @@ def sessions_are_left_alone(checker: "Checker", before: Stored, after: Stored, t
     subject = checker.simulation.subject_of(thread, before, after)
     if subject is None:
         return ""
-    for table in ("processing_batch", "processing_imageresult", "recovery_checkpoint", "processing_override"):
+    for pk, session in before.sessions.items():
+        if pk != subject and after.sessions[pk] != session:
+            return f"a step for session {subject[:4]} changed session {pk[:4]}"
+    for table in OWNED_TABLES:
         old, new = before.tables[table], after.tables[table]
         if old is new:
             continue
@@ -240,14 +249,14 @@ RULES: tuple[Rule, ...] = (
     one_live_result_per_photo,
     rows_are_written_by_their_holder,
     rows_are_never_edited_nor_deleted,
+    lost_work_is_little,
+    crashes_count_what_was_lost,
     verdicts_are_those_of_the_photos,
     batches_equal_their_rows,
     sessions_equal_their_batches,
     commits_bring_their_checkpoint,
-    claims_respect_hold_and_latch,
     holds_are_moved_by_persons,
     stages_only_go_on,
-    interruptions_are_latched,
     sessions_are_left_alone,
     decisions_follow,
     comparisons_are_true,
@@ -272,8 +281,14 @@ def _is_done(batch: BatchRow) -> bool:
     return batch.kind == "photos" and batch.status == "done"
 
 
-def _lived(before: Stored, pk: int) -> bool:
-    return pk in before.workers and before.workers[pk].ended_at is None
+def _may_fail(session: SessionRow, before: Stored, thread: Thread) -> bool:
+    """Whether a session fails of what happens in a world; of its source, only by who holds a batch of it."""
+    if session.last_error.startswith(KNOWN_FAILURES):
+        return True
+    pids = {
+        before.workers[b.worker].pid for b in before.batches.values() if b.session == session.pk and b.worker
+    }
+    return SOURCE_GONE in session.last_error and thread.process.pid in pids
 
 
 def _counters_differ(batch: BatchRow, rows: list[ResultRow]) -> str:

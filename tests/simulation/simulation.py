@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 from processing.models import ProcessingSession
 from recovery.audit_verification import Reading
 from recovery.models import Checkpoint
 from recovery.seal import problem_of
-from tests.simulation.actors import Parent, Reader
+from tests.simulation.actors import Reader, Serve
 from tests.simulation.chaos import Chaos
 from tests.simulation.checker import Checker
 from tests.simulation.person import Person
@@ -17,8 +19,10 @@ from tests.simulation.stage import Stage, staged
 from tests.simulation.world import Thread, Violation, World
 
 RAGE_S = 20.0
-SECOND_SESSION_SHARE = 0.35
+SECOND_SESSION_SHARE = 0.2
+POLICIES = ("off", "off", "safe", "always")
 CALM_S_MAX = 400.0
+CHECKPOINT_INTERVAL = 2
 
 
 class Simulation:
@@ -27,6 +31,7 @@ class Simulation:
     def __init__(self, stage: Stage) -> None:
         self.stage, self.world = stage, stage.world
         self.hosts = ["atelier", "cellar"]
+        self.policy = stage.world.random.choice(POLICIES)
         self.albums: dict[str, Album] = {}
         self.poisons: set[tuple[str, int]] = set()
         chance = self.world.random
@@ -37,33 +42,44 @@ class Simulation:
         self.chaos, self.person = Chaos(self), Person(self)
         self.world.after_step = self._after_step
 
+    def start_serving(self, host: str) -> None:
+        """Start the parent that serves all sessions on a host."""
+        workers = self.world.random.choice([1, 2])
+        self.world.start("parent-shared", host, Serve(self.world, workers, self.policy).live)
+
     @property
     def session_ids(self) -> list[str]:
-        """The keys of the sessions, the greater one first."""
-        return list(self.albums)
+        """The keys of the sessions that were created, the oldest first."""
+        return [pk for pk in self.albums if pk in self.checker.before.sessions]
 
     @property
     def contents(self) -> dict[str, bytes]:
         """Every content that a photo ever had, by its hash."""
         return {sha256: data for album in self.albums.values() for sha256, data in album.known.items()}
 
-    def _add_session(self, photos_count: int, batch_size: int, poisons_count: int) -> None:
+    def _add_session(self, *size: int) -> None:
+        ProcessingSession.start(**self.draw_session(*size))
+
+    def draw_session(self, photos_count: int, batch_size: int, poisons_count: int) -> dict[str, Any]:
+        """Fill a folder, and give the columns of a session of it."""
         folder = self.stage.place / f"photos-{len(self.albums)}"
         album = draw_album(folder, self.world, photos_count)
         poisons = self.world.random.sample(range(photos_count), poisons_count)
         for position in poisons:
             album.write(position, f"{self.world.random.choice(POISONS)} {position}".encode())
-        session = ProcessingSession.start(
-            name=folder.name,
-            source=str(folder),
-            source_path=bytes(folder),
-            preset_name="Adobe Stock",
-            preset=RULES,
-            batch_size=batch_size,
-            checkpoint_interval=2,
-        )
-        self.albums[session.pk.hex] = album
-        self.poisons |= {(session.pk.hex, position) for position in poisons}
+        pk = uuid4()
+        self.albums[pk.hex] = album
+        self.poisons |= {(pk.hex, position) for position in poisons}
+        return {
+            "id": pk,
+            "name": folder.name,
+            "source": str(folder),
+            "source_path": bytes(folder),
+            "preset_name": "Adobe Stock",
+            "preset": RULES,
+            "batch_size": batch_size,
+            "checkpoint_interval": CHECKPOINT_INTERVAL,
+        }
 
     def was_poison(self, session: str, position: int) -> bool:
         """Whether a photo is poison."""
@@ -101,7 +117,7 @@ class Simulation:
         """Let faults rage, then let everything come to its end, and look at what came of it."""
         world = self.world
         for host in self.hosts:
-            world.start("parent", host, Parent(world, world.random.choice([1, 2])).live)
+            self.start_serving(host)
         world.start("web", self.hosts[0], Reader(world).live)
         world.start("chaos", "elsewhere", self.chaos.live)
         world.start("people", "elsewhere", self.person.live)
@@ -131,6 +147,9 @@ class Simulation:
             photos = set(range(len(self.albums[session.pk].names)))
             if session.stage == "completed" and positions != photos:
                 raise Violation(self.world, f"completed with {positions} of {photos}")
+        touched = [album.folder.name for album in self.albums.values() if not album.is_untouched()]
+        if touched:
+            raise Violation(self.world, f"originals of {touched} are not as they were written")
         self._check_evidence()
 
     def _check_evidence(self) -> None:

@@ -4,8 +4,8 @@ import logging
 import os
 import random
 import re
+import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,24 +18,48 @@ from django.conf import settings
 from django.db import OperationalError, connection
 from django.db.models.functions import Now
 
-from processing import queue, recorder, runner, scan, tasks, worker
-from processing.recorder import FlightRecorder
+from processing import cluster, parent, queue, recorder, runner, scan, tasks, worker
+from processing.management import attendance
+from processing.models import ImageResult
 from processing.vitals import Vitals
-from recovery import detection
+from recovery import automatic, detection
 from recovery.evidence import Machine
-from tests.simulation.world import Thread, World
+from tests.simulation.photos import FakePipeline
+from tests.simulation.seams import (
+    Inline,
+    SimulatedEvent,
+    SimulatedFork,
+    SimulatedPopen,
+    SimulatedThread,
+    Writer,
+    recorder_class,
+)
+from tests.simulation.world import Process, Thread, World
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 WRITE = re.compile(r'\s*(?:UPDATE|INSERT INTO|DELETE FROM) "(\w+)"')
 # Within which a process dies inside a transaction, or loses its connection there: how often, by statement.
 DEATH_INSIDE_SHARE = 0.0005
 OTHER_LOSSES_SHARE = 0.2
+SLOW_COMMITS_SHARE = 0.1
+SLOW_S_MAX = 10.0
+# A step that judged photos is checked like one that wrote.
+VERDICTS = "verdicts"
 SETTINGS = {
     "HEARTBEAT_S": 3,
+    "SWEEP_S": 5,
     "CRASH_DETECTION_TIMEOUT_S": 4,
     "PHOTO_TIMEOUT_S": 6,
     "LANE_SLICE_S": 12,
     "CHECKPOINT_KEEP_COUNT": 3,
+}
+# Longer than in the product, where a look costs nothing that anybody pays for.
+INTERVALS = {
+    worker: {"WATCHDOG_TICK_S": 2.0},
+    queue: {"POLL_S": 2.0, "TICK_S": 2.0},
+    parent: {"TICK_S": 2.0, "CHORE_S": 3.0, "LOOK_S": 6.0},
+    attendance: {"STATUS_EVERY_S": 60.0},
+    automatic: {"LOOK_AGAIN_S": 15.0},
 }
 
 
@@ -45,12 +69,20 @@ class Stage:
     def __init__(self, world: World, place: Path) -> None:
         self.world, self.place = world, place
         self.written: set[str] = set()
+        # Verdicts that are not stored yet, by batch and lease: what a death would discard.
+        self.at_risk: dict[tuple[int, int], set[int]] = {}
         self.faults = True
-        world.before_step = self.enter
+        # How far the database's clock is from the world's time.
+        self.clock_s = 0.0
+        self._inside: Process | None = None
+        world.before_step = lambda thread: self.enter(thread.process)
 
-    def enter(self, thread: Thread) -> None:
-        """Give the worker's module the process whose step it is."""
-        tasks._presence = thread.process.presence
+    def enter(self, process: Process) -> None:
+        """Give the worker's module the globals of the process whose step it is."""
+        if self._inside is not None:
+            self._inside.presence, self._inside.queue_name = tasks._presence, tasks._queue_name
+        self._inside = process
+        tasks._presence, tasks._queue_name = process.presence, process.queue_name or queue.SHARED_QUEUE
 
     # --- time ---
 
@@ -66,7 +98,7 @@ class Stage:
         self, _now: Now, _compiler: object, wrapper: Any, **_context: object
     ) -> tuple[str, list[str]]:
         """Stand for Now(): the database's clock is the world's."""
-        instant = EPOCH + timedelta(seconds=self.world.now)
+        instant = EPOCH + timedelta(seconds=self.world.now + self.clock_s)
         if wrapper.vendor == "postgresql":
             return "%s::timestamptz", [instant.isoformat()]
         return "%s", [instant.strftime("%Y-%m-%d %H:%M:%S.%f")]
@@ -94,12 +126,18 @@ class Stage:
     def _latency_s(self) -> float:
         return self.world.random.expovariate(20.0)
 
+    def _stall_s(self, thread: Thread) -> float:
+        """Let the disk be slow for a commit of verdicts now and then."""
+        chance = self.world.random
+        is_slow = self.faults and thread.name == "writer" and chance.random() < SLOW_COMMITS_SHARE
+        return chance.uniform(0.0, SLOW_S_MAX) if is_slow else 0.0
+
     def set_autocommit(self, real: Callable[..., None]) -> Callable[..., None]:
         """Make the beginning of a transaction a step."""
 
         def begin_or_end(autocommit: Any, **options: Any) -> None:
             if not autocommit and self.world.current is not None:
-                self.world.pause(self._latency_s())
+                self.world.pause(self._latency_s() + self._stall_s(self.world.current))
             real(autocommit, **options)
 
         return begin_or_end
@@ -143,124 +181,81 @@ class Stage:
         """Where the recorders of a host lie; other hosts do not see them."""
         return self.place / self.hostname()
 
-    def thread(self, target: Callable[..., object], args: tuple[Any, ...] = (), **options: Any) -> Any:
+    def thread(
+        self,
+        target: Callable[..., object],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> SimulatedThread:
         """Stand for threading.Thread."""
-        assert self.world.current is not None
-        process = self.world.current.process
-        thread = SimpleNamespace(name=options.get("name", "thread"))
-        thread.start = lambda: self.world.spawn(process, thread.name, lambda: target(*args))
-        return thread
+        return SimulatedThread(self.world, target, args, kwargs or {}, options.get("name", "thread"))
 
-    def event(self) -> "SimulatedEvent":
+    def event(self) -> SimulatedEvent:
         """Stand for threading.Event."""
         return SimulatedEvent(self.world)
 
+    def popen(self, arguments: list[str], **_options: Any) -> SimulatedPopen:
+        """Stand for subprocess.Popen."""
+        return SimulatedPopen(self.world, self.send, arguments)
 
-class SimulatedEvent:
-    """An event whose wait is the world's time."""
+    def fork(self, target: Callable[..., object], args: tuple[Any, ...], **_options: Any) -> SimulatedFork:
+        """Stand for multiprocessing.Process."""
+        return SimulatedFork(self.world, self.send, target, args)
 
-    def __init__(self, world: World) -> None:
-        self._world, self._is_set = world, False
-
-    def set(self) -> None:
-        """Set it."""
-        self._is_set = True
-
-    def is_set(self) -> bool:
-        """Whether it is set."""
-        return self._is_set
-
-    def wait(self, timeout_s: float) -> bool:
-        """Wait so long; an event that is set meanwhile is seen at the end."""
-        if not self._is_set:
-            self._world.pause(timeout_s)
-        return self._is_set
-
-
-class Inline:
-    """Stands for the decoders: done when it is asked for."""
-
-    def submit(self, act: Callable[..., Any], *args: Any) -> "Future[Any]":
-        """Do it now."""
-        future: Future[Any] = Future()
-        try:
-            future.set_result(act(*args))
-        except (MemoryError, ValueError) as error:
-            future.set_exception(error)
-        return future
-
-
-class Writer:
-    """Stands for the writer's executor: a thread of the same process, so that a chunk is in the air."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-
-    def submit(self, act: Callable[..., Any], *args: Any) -> "Landing":
-        """Start the thread."""
+    def set_handler(self, signum: int, handler: Any) -> None:
+        """Stand for signal.signal."""
         assert self.world.current is not None
-        landing = Landing(self.world)
-        self.world.spawn(self.world.current.process, "writer", lambda: landing.keep(act, args))
-        return landing
+        self.world.current.process.handlers[signum] = handler
 
+    def send(self, process: Process, signum: int) -> None:
+        """Send a signal: the process's own handler runs, and without one it dies."""
+        handler = process.handlers.get(signum, signal.SIG_DFL)
+        self.world.note(f"{process.name} gets signal {signum}")
+        process.is_stopping = True
+        if handler == signal.SIG_DFL:
+            self.world.kill(process, -signum)
+        if not callable(handler):
+            return
+        sender = self.world.current
+        self.enter(process)
+        self.world.current = process.threads[0]
+        handler(signum, None)
+        self.world.current = sender
+        if sender is not None:
+            self.enter(sender.process)
 
-class Landing:
-    """Stands for the future of a commit."""
+    # --- work ---
 
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.error: Exception | None = None
-        self._is_done = False
+    def work_off(self, queue_name: str, wants_to_stop: Callable[[], bool]) -> None:
+        """Stand for django-q2's loop: take calls and run lanes."""
+        assert self.world.current is not None
+        process = self.world.current.process
+        inbox = queue.Inbox(queue_name, wants_to_stop)
+        while (task := inbox.get()) != queue.STOP:
+            process.subject = task["args"][0].replace("-", "")
+            tasks.run_lane(*task["args"])
+            process.subject = None
 
-    def keep(self, act: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        """Run it, and keep an error for who asks."""
-        try:
-            act(*args)
-        except Exception as error:  # noqa: BLE001 -- as an executor does
-            self.error = error
-        self._is_done = True
+    def pipeline(self) -> FakePipeline:
+        """Give the pipeline of the process that asks."""
+        assert self.world.current is not None
+        process = self.world.current.process
+        process.pipeline = process.pipeline or FakePipeline(self.world)
+        pipeline: FakePipeline = process.pipeline
+        return pipeline
 
-    def done(self) -> bool:
-        """Whether it is over."""
-        return self._is_done
+    def judge(self, judge_photos: Callable[..., list[ImageResult]]) -> Callable[..., list[ImageResult]]:
+        """Note which verdicts were given."""
 
-    def result(self) -> None:
-        """Wait for it."""
-        while not self._is_done:
-            self.world.pause(0.05)
-        if self.error is not None:
-            raise self.error
+        def judge_and_note(batch: Any, *args: Any) -> list[ImageResult]:
+            rows = judge_photos(batch, *args)
+            given = self.at_risk.setdefault((batch.pk, batch.lease), set())
+            given.update(row.position for row in rows)
+            self.written.add(VERDICTS)
+            return rows
 
-
-def recorder_class(world: World) -> type[FlightRecorder]:
-    """Make the recorder of processes that may be killed: the lock is free then, and the file keeps its last words."""
-
-    class Recorder(FlightRecorder):
-        def __init__(self) -> None:
-            super().__init__()
-            world.current.process.recorders.append(self)
-
-        def catch_faults(self) -> None:
-            """Leave the signals of this process alone."""
-
-        def end_when_late(self, limit_s: float) -> None:
-            """Leave it to the watchdog thread."""
-
-        def note(self, **facts: Any) -> None:
-            world.check_alive()
-            super().note(**facts)
-
-        def close(self) -> None:
-            world.check_alive()
-            super().close()
-
-        def drop(self) -> None:
-            """End as the kernel ends it: unlocked, with its last words."""
-            if self._descriptor >= 0:
-                os.close(self._descriptor)
-                self._descriptor = -1
-
-    return Recorder
+        return judge_and_note
 
 
 @contextmanager
@@ -273,6 +268,8 @@ def staged(world: World, place: Path) -> Iterator[Stage]:
         _replace_settings(patch, place)
         _replace_time(patch, stage)
         _replace_processes(patch, stage)
+        _replace_machine(patch, stage)
+        _replace_work(patch, stage)
         _replace_database(patch, stage)
         try:
             yield stage
@@ -288,12 +285,13 @@ def _replace_settings(patch: pytest.MonkeyPatch, place: Path) -> None:
 
 def _replace_time(patch: pytest.MonkeyPatch, stage: Stage) -> None:
     clock = SimpleNamespace(monotonic=stage.monotonic, sleep=stage.sleep)
-    for module in (worker, runner, scan, queue, detection):
+    for module in (worker, runner, scan, queue, tasks, detection, parent, attendance, automatic):
         patch.setattr(module, "time", clock)
     for vendor in ("sqlite", "postgresql"):
         patch.setattr(Now, f"as_{vendor}", lambda *args, **options: stage.now_sql(*args, **options))
-    patch.setattr(worker, "WATCHDOG_TICK_S", 2.0)
-    patch.setattr(queue, "POLL_S", 2.0)
+    for module, intervals in INTERVALS.items():
+        for name, interval_s in intervals.items():
+            patch.setattr(module, name, interval_s)
 
 
 def _replace_processes(patch: pytest.MonkeyPatch, stage: Stage) -> None:
@@ -303,20 +301,45 @@ def _replace_processes(patch: pytest.MonkeyPatch, stage: Stage) -> None:
     patch.setattr(random, "_urandom", chance.randbytes)
     patch.setattr(os, "getpid", stage.pid)
     patch.setattr(os, "_exit", world.die)
+    threads = SimpleNamespace(Thread=stage.thread, Event=stage.event)
+    signals = SimpleNamespace(**vars(signal) | {"signal": stage.set_handler, "pthread_sigmask": _nothing})
+    for module in (worker, parent, tasks):
+        patch.setattr(module, "threading", threads)
+    for module in (parent, queue, tasks):
+        patch.setattr(module, "signal", signals)
+    patch.setattr(parent, "subprocess", SimpleNamespace(Popen=stage.popen, DEVNULL=None))
+    context = SimpleNamespace(Process=stage.fork)
+    patch.setattr(queue, "multiprocessing", SimpleNamespace(get_context=lambda _kind: context))
+    patch.setattr(cluster, "django", SimpleNamespace(setup=_nothing))
+    for module in (cluster, queue):
+        patch.setattr(module, "die_with_parent", _nothing)
+
+
+def _nothing(*_args: object) -> None:
+    """Stand for what a world does by itself: a parent's death ends its children."""
+
+
+def _replace_machine(patch: pytest.MonkeyPatch, stage: Stage) -> None:
     patch.setattr(worker, "socket", SimpleNamespace(gethostname=stage.hostname))
-    patch.setattr(worker, "threading", SimpleNamespace(Thread=stage.thread, Event=stage.event))
     patch.setattr(worker, "faulthandler", SimpleNamespace(cancel_dump_traceback_later=lambda: None))
     patch.setattr(worker, "boot_id", stage.hostname)
     patch.setattr(worker, "read_vitals", Vitals)
     patch.setattr(worker, "rss_bytes", lambda: 0)
     machine = Machine(stage.hostname, stage.hostname, lambda _path: Vitals(), lambda _since: None)
     patch.setattr(detection, "record_crash", partial(detection.record_crash, machine=machine))
-    patch.setattr(worker, "FlightRecorder", recorder_class(world))
+    patch.setattr(worker, "FlightRecorder", recorder_class(stage.world))
     patch.setattr(recorder, "folder", stage.folder)
+
+
+def _replace_work(patch: pytest.MonkeyPatch, stage: Stage) -> None:
+    patch.setattr(queue, "work_off", stage.work_off)
+    patch.setattr(runner, "judge_photos", stage.judge(runner.judge_photos))
     patch.setattr(tasks, "_presence", None)
-    patch.setattr(tasks, "pipeline", lambda: world.current.process.pipeline)
+    patch.setattr(tasks, "_queue_name", queue.SHARED_QUEUE)
+    patch.setattr(tasks, "_decoders_count", 1)
+    patch.setattr(tasks, "pipeline", stage.pipeline)
     patch.setattr(tasks, "decoders", Inline)
-    patch.setattr(tasks, "writer", lambda: Writer(world))
+    patch.setattr(tasks, "writer", lambda: Writer(stage.world))
 
 
 def _replace_database(patch: pytest.MonkeyPatch, stage: Stage) -> None:

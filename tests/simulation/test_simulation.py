@@ -16,17 +16,20 @@ from tests.simulation.world import Violation
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SEEDS = {"sqlite": range(200), "postgresql": range(12)}
-LONG_SEEDS = {"sqlite": range(2000), "postgresql": range(200)}
+LONG_SEEDS = {"sqlite": range(2000), "postgresql": range(300)}
 # Each must have come up somewhere in a run of that many worlds, or they prove little.
 TROUBLE = {
     "kill_in_flight",
     "kill_parent",
+    "kill_cluster",
     "kill_everything",
     "freeze_in_flight",
     "freeze_host",
     "lose_message",
     "double_message",
     "change_photo",
+    "lose_source",
+    "jump_clock",
     "lost answer of a commit that lands",
     "lost answer of a commit that does not land",
     "continue",
@@ -36,6 +39,9 @@ TROUBLE = {
     "undone",
     "revived",
     "override done",
+    "attended",
+    "processed alone",
+    "recovered by itself",
     "quarantined",
 }
 

@@ -34,9 +34,13 @@ class Process:
     host: str
     pid: int
     parent: "Process | None" = None
+    # What `processing.tasks` keeps in globals of its process.
     presence: Any = None
-    draining: Any = None
+    queue_name: str = ""
     pipeline: Any = None
+    # What it does when it gets a signal, and whether it was asked to stop.
+    handlers: dict[int, Any] = field(default_factory=dict)
+    is_stopping: bool = False
     # The session that its main thread works for; None when for none, or for all.
     subject: str | None = None
     started: float = 0.0
@@ -51,6 +55,11 @@ class Process:
     threads: list["Thread"] = field(default_factory=list)
     children: list["Process"] = field(default_factory=list)
 
+    @property
+    def family(self) -> list["Process"]:
+        """List it and all that it started, and so on."""
+        return [self, *(one for child in self.children for one in child.family)]
+
 
 class Thread:
     """One thread of a process: a greenlet that steps when its time has come."""
@@ -58,6 +67,10 @@ class Thread:
     def __init__(self, process: Process, name: str, act: Callable[[], object], hub: greenlet) -> None:
         self.process, self.name, self.act = process, name, act
         self.is_over = False
+        # For whom this thread acts: "person", "automatic", or nobody.
+        self.decides = ""
+        self.decides_since = 0.0
+        self.has_decided = False
         self.ticket = 0
         self.greenlet = greenlet(self._run, hub)
 
@@ -109,9 +122,18 @@ class World:
         return process
 
     def _live(self, process: Process, act: Callable[[Process], object]) -> None:
-        act(process)
-        process.is_dead, process.exit_code = True, 0
-        self.note("ends cleanly")
+        code = act(process)
+        self._end(process, code if isinstance(code, int) else 0)
+        self.note(f"ends with {process.exit_code}")
+
+    def _end(self, process: Process, exit_code: int | None) -> None:
+        """End a process: its children die with it, and its files are let go of."""
+        process.is_dead, process.exit_code = True, exit_code
+        self._dying.append(process)
+        for child in process.children:
+            self.kill(child, -9)
+        for recorder in process.recorders:
+            recorder.drop()
 
     def spawn(self, process: Process, name: str, act: Callable[[], object]) -> Thread:
         """Start a thread of a process."""
@@ -130,15 +152,10 @@ class World:
 
     def kill(self, process: Process, exit_code: int | None) -> None:
         """End a process and its children at once; what their threads had on the stack is let go after this step."""
-        for child in process.children:
-            self.kill(child, -9)
         if process.is_dead:
             return
         self.note(f"{process.name} dies with {exit_code}")
-        process.is_dead, process.exit_code = True, exit_code
-        self._dying.append(process)
-        for recorder in process.recorders:
-            recorder.drop()
+        self._end(process, exit_code)
 
     def _let_go(self) -> None:
         """Unwind the stacks of the dead, on which nothing can be done any more."""
@@ -210,6 +227,8 @@ class World:
         if self.steps > STEPS_MAX:
             raise Violation(self, "The run does not end.")
         self.current = thread
+        if thread.has_decided:
+            thread.decides, thread.has_decided = "", False
         self.before_step(thread)
         try:
             thread.greenlet.switch()
