@@ -1,5 +1,6 @@
 """One worker's time slice in a session: claim a batch, read, decode, measure, judge, commit, until time is up."""
 
+import gc
 import logging
 import os
 import time
@@ -209,6 +210,9 @@ class PhotoRun:
             alone=alone,
             uncommitted=self._uncommitted(),
         )
+        if self.pipeline.batch_size == 1:
+            # Memory is short: the decoder thread that had the photo before may be another, and keeps a buffer too.
+            self.pipeline.free_memory()
         try:
             self.chunk += self._measure(group)
         except MemoryError as error:
@@ -282,6 +286,8 @@ class PhotoRun:
         logger.warning("out of memory, fewer photos at once", extra={"photos_count": size})
         self.pipeline.set_batch_size(size)
         self.pipeline.free_memory()
+        # The error and the decoding that raised it hold each other, and with them all that the group had decoded.
+        gc.collect()
         for half in _groups(group, size):
             self._analyze(half, alone=alone)
         self.work.presence.recorder.note_overcome()
