@@ -1,11 +1,13 @@
 """One worker's time slice in a session: claim a batch, read, decode, measure, judge, commit, until time is up."""
 
+import gc
 import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from typing import NoReturn
 from uuid import UUID
 
 from django.conf import settings
@@ -217,18 +219,25 @@ class PhotoRun:
             alone=alone,
             uncommitted=self._uncommitted(),
         )
+        if self.pipeline.batch_size == 1:
+            # Memory is short: the decoder thread that had the photo before may be another, and keeps a buffer too.
+            self.pipeline.free_memory()
         try:
             self.chunk += self._measure(group)
         except MemoryError as error:
             self.work.presence.recorder.note_error(error)
-            self._make_room(group, alone=alone)
+            if len(group) == 1:
+                self._give_up(group[0])
+        else:
+            self.analyzed_count += len(group)
+            self._tell_pace(group)
             return
         finally:
             # Whatever ended it: an idle worker has no photo that could exceed its time limit.
             # test: test_nothing_is_in_flight_when_the_source_is_gone.
             self.work.presence.land(uncommitted=self._uncommitted())
-        self.analyzed_count += len(group)
-        self._tell_pace(group)
+        # Here, where the error is forgotten that holds on to what the group had read and decoded.
+        self._make_room(group, alone=alone)
 
     def _uncommitted(self) -> list[int]:
         """Positions with a verdict that a death now would discard: the chunk in the air and the one filling."""
@@ -301,17 +310,24 @@ class PhotoRun:
         raise RuntimeError("SOURCE_TRIES_MAX must be at least 1.")
 
     def _make_room(self, group: Sequence[Photo], *, alone: bool) -> None:
-        """Out of memory: halve what is in flight; one photo alone ends the process, which counts against it."""
-        if len(group) == 1:
-            self.work.presence.recorder.note(phase="out_of_memory")
-            self._commit_chunk()
-            self._wait_for_commit()
-            logger.error("out of memory at one photo", extra={"position": group[0].position})
-            os._exit(OUT_OF_MEMORY_EXIT)
-        self.pipeline.set_batch_size(len(group) // 2)
-        for half in _groups(group, len(group) // 2):
+        """Out of memory: halve what is in flight."""
+        size = max(1, len(group) // 2)
+        logger.warning("out of memory, fewer photos at once", extra={"photos_count": size})
+        self.pipeline.set_batch_size(size)
+        self.pipeline.free_memory()
+        # The error and the decoding that raised it hold each other, and with them all that the group had decoded.
+        gc.collect()
+        for half in _groups(group, size):
             self._analyze(half, alone=alone)
         self.work.presence.recorder.note_overcome()
+
+    def _give_up(self, photo: Photo) -> NoReturn:
+        """Out of memory at one photo alone: the process ends, which counts against the photo."""
+        self.work.presence.recorder.note(phase="out_of_memory")
+        self._commit_chunk()
+        self._wait_for_commit()
+        logger.error("out of memory at one photo", extra={"position": photo.position})
+        os._exit(OUT_OF_MEMORY_EXIT)
 
     def _tell_pace(self, group: Sequence[Photo]) -> None:
         elapsed_s = time.monotonic() - self.begun

@@ -18,6 +18,8 @@ Pixels = npt.NDArray[np.uint8]
 Image.MAX_IMAGE_PIXELS = None
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 pillow_heif.register_heif_opener()
+# Now, since Pillow loads a decoder at its first photo, and calls it not installed for ever if memory is short then.
+Image.init()
 # TurboJPEG's complaint about chroma sampling that is unusual and yet allowed.
 ODD_SAMPLING = "subsampling"
 KEPT_BYTES_MAX = 200_000_000
@@ -58,7 +60,8 @@ class _Opened:
     quality: float | None = None
 
 
-_own = threading.local()
+# By thread, so that another one can let go of all of them.
+_buffers: dict[int, Pixels] = {}
 
 
 def decode(data: bytes, limits: Limits) -> Frame:
@@ -113,12 +116,18 @@ def _check_size(width_px: int, height_px: int, times: int, times_max: int, limit
 
 def _buffer(size_bytes: int) -> Pixels:
     """Lend this thread's buffer: a fresh one costs 18 ms of page faults at 24 MP."""
-    kept: Pixels | None = getattr(_own, "buffer", None)
+    kept = _buffers.get(threading.get_ident())
     if kept is not None and kept.size >= size_bytes:
         return kept[:size_bytes]
     fresh = np.empty(size_bytes, np.uint8)
-    _own.buffer = fresh if size_bytes <= KEPT_BYTES_MAX else None
+    if size_bytes <= KEPT_BYTES_MAX:
+        _buffers[threading.get_ident()] = fresh
     return fresh
+
+
+def free_buffers() -> None:
+    """Let go of every thread's buffer, while none decodes: two photos' worth would be kept where one has to do."""
+    _buffers.clear()
 
 
 def _open_jpeg(data: bytes, limits: Limits) -> _Opened:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from processing.analysis import colors, cutting, devices, findings, kernels
-from processing.analysis.decode import Frame, Limits, decode
+from processing.analysis.decode import Frame, Limits, decode, free_buffers
 from processing.analysis.hashing import fingerprint
 from processing.analysis.records import Facts, Measured, PhotoRefused
 
@@ -42,6 +42,10 @@ class Pipeline:
     def set_batch_size(self, batch_size: int) -> None:
         """Set how many photos go through the device at once, at least one."""
         self.batch_size = max(1, batch_size)
+
+    def free_memory(self) -> None:
+        """Give back what is kept to save time; no thread may be in prepare()."""
+        free_buffers()
 
     def count_device_bytes(self) -> int | None:
         """Count the device memory that this process holds; None on the CPU."""

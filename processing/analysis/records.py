@@ -5,14 +5,34 @@ from dataclasses import dataclass, field
 Spot = tuple[int, int]
 
 
-def pass_on_trouble(error: Exception) -> None:
-    """Raise an error again that says nothing of the photo: out of memory, or one of the system (errno is set).
+# How libraries that know no MemoryError say that they were given none: libjpeg, libheif, C++, the C library.
+MEMORY_SHORT = (
+    "Insufficient memory",
+    "Memory allocation error",
+    "bad_alloc",
+    "Out of memory",
+    "Cannot allocate memory",
+)
+# What libwebp and dav1d say both of damaged bytes and for want of memory.
+MEMORY_PERHAPS_SHORT = ("could not create decoder object", "Decoding of color planes failed")
+# What they take for the largest picture that is opened at all; pages that nobody touches cost nothing.
+ROOM_BYTES = 960_000_000
 
-    What a decoder itself makes of bad bytes is an OSError too, but without a number.
+
+def pass_on_trouble(error: Exception) -> None:
+    """Raise what says nothing of the photo: an error of the system (errno is set), or MemoryError.
+
+    What a decoder itself makes of bad bytes is an OSError too, but without a number; and most decoders have words of
+    their own for want of memory. Where those are the words for damage too, room for a picture must be to be had.
     test: test_error_of_the_system_is_never_a_photos_verdict_when_a_decoder_meets_it.
     """
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
         raise error
+    text = str(error)
+    if any(words in text for words in MEMORY_SHORT):
+        raise MemoryError(text) from error
+    if any(words in text for words in MEMORY_PERHAPS_SHORT):
+        bytes(ROOM_BYTES)
 
 
 class PhotoRefused(Exception):
