@@ -19,6 +19,7 @@ from processing.models.batch import Photo
 from processing.models.commit import Seal
 from processing.models.session import Alarm
 from processing.photos import Reading, judge_photos, read_photo
+from processing.pictures import try_to_keep_pictures
 from processing.scan import run_scan
 from processing.similarity import run_compare
 from processing.sources import Folder, SourceGone, path_text
@@ -147,6 +148,7 @@ class PhotoRun:
         self.times = Times()
         self.chunk: list[ImageResult] = []
         self.in_air: list[ImageResult] = []
+        self.keeping: list[Future[Exception | None]] = []
         self.committing: Future[None] | None = None
         self.begun = time.monotonic()
         self.analyzed_count = 0
@@ -258,7 +260,19 @@ class PhotoRun:
         measured = self.pipeline.measure(prepared)
         self.times.measure_s += time.monotonic() - clock
         self._land_before_two_chunks(len(group))
-        return judge_photos(self.batch, self.session.preset, readings, measured)
+        rows = judge_photos(self.batch, self.session.preset, readings, measured)
+        self._keep_pictures(rows, prepared)
+        return rows
+
+    def _keep_pictures(self, rows: Sequence[ImageResult], prepared: Sequence[Prepared]) -> None:
+        """Let the decoders write what people look at, ahead of the photos to come; the chunk's commit waits for it."""
+        by_content = {one.sha256: one for one in prepared}
+        for row in rows:
+            one = by_content.get(row.sha256)
+            if one is not None and one.pictures is not None and one.facts is not None:
+                self.keeping.append(
+                    self.work.decoders.submit(try_to_keep_pictures, row, one.pictures, one.facts)
+                )
 
     def _land_before_two_chunks(self, coming_count: int) -> None:
         """Let the chunk in the air land before there are verdicts of two whole chunks to be lost (guarantee 5).
@@ -344,8 +358,8 @@ class PhotoRun:
         if not self.chunk:
             return
         self._wait_for_commit()
-        self.committing = self.work.writer.submit(self._commit, self.chunk)
-        self.in_air, self.chunk = self.chunk, []
+        self.committing = self.work.writer.submit(self._commit, self.chunk, self.keeping)
+        self.in_air, self.chunk, self.keeping = self.chunk, [], []
 
     def _wait_for_commit(self) -> None:
         clock = time.monotonic()
@@ -354,7 +368,18 @@ class PhotoRun:
         self.committing = None
         self.times.wait_s += time.monotonic() - clock
 
-    def _commit(self, chunk: list[ImageResult]) -> None:
+    def _commit(self, chunk: list[ImageResult], keeping: list[Future[Exception | None]]) -> None:
+        """Commit once the pictures are there: a death before leaves at most pictures, which come again."""
+        errors = [error for one in keeping if (error := one.result()) is not None]
+        if errors:
+            logger.warning(
+                "pictures not kept, verdicts are",
+                extra={
+                    "session": str(self.session.pk),
+                    "images_count": len(errors),
+                    "error": str(errors[0]),
+                },
+            )
         clock = time.monotonic()
         commit_surely(self.batch, chunk, self.work)
         self.times.commit_s += time.monotonic() - clock

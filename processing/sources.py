@@ -277,20 +277,26 @@ class Folder:
 
         Raises NotRegular, FileTooBig, SourceGone, or OSError with the errno of what the file system said.
         """
-        with self._folder_of(path) as (folder_fd, name):
-            fd = os.open(name, PHOTO_FLAGS, dir_fd=folder_fd)
-            try:
-                status = os.fstat(fd)
-                if not stat.S_ISREG(status.st_mode):
-                    raise NotRegular(path)
-                if status.st_size > bytes_max:
-                    raise FileTooBig(path, status.st_size, bytes_max)
-                data = read_all(fd, status.st_size, bytes_max)
-            finally:
-                os.close(fd)
+        fd, status = self.open(path)
+        try:
+            if status.st_size > bytes_max:
+                raise FileTooBig(path, status.st_size, bytes_max)
+            data = read_all(fd, status.st_size, bytes_max)
+        finally:
+            os.close(fd)
         if len(data) > bytes_max:
             raise FileTooBig(path, len(data), bytes_max)
         return Content(data, len(data), status.st_mtime_ns)
+
+    def open(self, path: bytes) -> tuple[int, os.stat_result]:
+        """Open one photo for reading, which the caller closes; raises as `read` does, but for its size."""
+        with self._folder_of(path) as (folder_fd, name):
+            fd = os.open(name, PHOTO_FLAGS, dir_fd=folder_fd)
+            status = os.fstat(fd)
+        if stat.S_ISREG(status.st_mode):
+            return fd, status
+        os.close(fd)
+        raise NotRegular(path)
 
     def stat(self, path: bytes) -> tuple[int, int]:
         """Give a photo's size in bytes and mtime in nanoseconds without opening it; raises as `read` does."""

@@ -92,6 +92,7 @@ def _gather(opened: _Opened, bytes_count: int) -> Facts:
         taken_at=told.taken_at,
         orientation=told.orientation,
         quality=opened.quality,
+        exposure=told.exposure,
     )
 
 

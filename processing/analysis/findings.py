@@ -52,17 +52,6 @@ def round_measure(value: float) -> float:
     return float(f"{value:.3e}")
 
 
-def find_places(sums: Floats) -> dict[str, int]:
-    """Number of the tile to show for a reason: the softest of the chosen ones, the most grained of the spread ones."""
-    details, noises, _, _ = split_sums(sums)
-    fine, coarse = details
-    ratio = (fine / np.maximum(coarse, focus.DETAIL_MIN)).mean(axis=0)
-    return {
-        "out_of_focus": int(ratio.argmin()),
-        "noise": CHOSEN_COUNT + int(np.median(noises, axis=1).argmax()),
-    }
-
-
 def turn_spot(spot: Spot, stored_px: tuple[int, int], orientation: int) -> Spot:
     """Move a point (x, y) of the stored pixels (width, height) to the upright photo, EXIF orientation 1 to 8."""
     x, y = spot

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
-from processing.analysis.records import pass_on_trouble
+from processing.analysis.records import UNTOLD, Exposure, pass_on_trouble
 
 ORIENTATION, MAKE, MODEL, TAKEN_AT, COLOR_SPACE, INTEROPERABILITY = 274, 271, 272, 36867, 40961, 1
+EXPOSURE_TIME, F_NUMBER, ISO_SPEED, FOCAL_LENGTH, LENS_MODEL = 33434, 33437, 34855, 37386, 42036
 EXIF_FOLDER, INTEROPERABILITY_FOLDER = 34665, 40965
+# No shutter, aperture, sensitivity or focal length is longer than this; ISO 4,000,000 was sold.
+NUMBER_MAX = 10_000_000
 TEXT_LENGTH_MAX = 80
 UNCALIBRATED = 65535
 
@@ -20,6 +23,7 @@ class Told:
     camera: str = ""
     taken_at: str = ""
     adobe_rgb: bool = False
+    exposure: Exposure = UNTOLD
 
 
 def read_exif(block: bytes) -> Told:
@@ -45,7 +49,23 @@ def _read(block: bytes) -> Told:
         camera=_name_camera(clean_text(exif.get(MAKE, "")), clean_text(exif.get(MODEL, ""))),
         taken_at=clean_text(inner.get(TAKEN_AT, "")),
         adobe_rgb=uncalibrated and marked.startswith("R03"),
+        exposure=Exposure(
+            clean_text(inner.get(LENS_MODEL, "")),
+            *(_number(inner.get(tag)) for tag in (EXPOSURE_TIME, F_NUMBER, ISO_SPEED, FOCAL_LENGTH)),
+        ),
     )
+
+
+def _number(value: object) -> float | None:
+    """Turn a value into a positive number of four digits; of several the first; None when it is none."""
+    first = value[0] if isinstance(value, tuple) and value else value
+    if isinstance(first, bool) or not isinstance(first, int | float | TiffImagePlugin.IFDRational):
+        return None
+    try:
+        number = float(first)
+    except (ArithmeticError, ValueError):
+        return None
+    return float(f"{number:.4g}") if 0 < number <= NUMBER_MAX else None
 
 
 def _name_camera(make: str, model: str) -> str:

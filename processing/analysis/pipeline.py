@@ -1,5 +1,6 @@
 """From the bytes of photos to their measures: prepare() in any thread, measure() for a whole batch."""
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import torch
 from processing.analysis import colors, cutting, devices, findings, kernels
 from processing.analysis.decode import Frame, Limits, decode, free_buffers
 from processing.analysis.hashing import fingerprint
+from processing.analysis.pictures import Pictures, needed_profile, take_pictures
 from processing.analysis.records import Facts, Measured, PhotoRefused
 
 Floats = npt.NDArray[np.float64]
@@ -25,6 +27,7 @@ class Prepared:
     sha256: str
     facts: Facts | None = None
     cut: cutting.Cut | None = None
+    pictures: Pictures | None = None
     refusal: PhotoRefused | None = None
     damage: str = ""
 
@@ -60,7 +63,8 @@ class Pipeline:
             return Prepared(
                 sha256, refusal=PhotoRefused(refused.code, refused.measured, refused.limit, refused.text)
             )
-        return Prepared(sha256, frame.facts, _cut(frame), damage=frame.damage)
+        cut = _cut(frame)
+        return Prepared(sha256, frame.facts, cut, take_pictures(frame, cut), damage=frame.damage)
 
     def measure(self, batch: Sequence[Prepared]) -> list[Measured]:
         """Measure prepared photos, one answer each in the same order, the same whatever else is in the batch."""
@@ -69,7 +73,7 @@ class Pipeline:
         return [
             Measured(one.sha256, None, {}, b"", one.refusal)
             if one.cut is None or one.facts is None
-            else _finish(one, one.facts, one.cut, *next(sums))
+            else _finish(one, one.facts, *next(sums))
             for one in batch
         ]
 
@@ -101,21 +105,11 @@ class Pipeline:
 
 def _cut(frame: Frame) -> cutting.Cut:
     cut = cutting.cut_frame(frame.pixels)
-    if frame.icc and frame.facts.color_space not in ("sRGB", "CMYK", "gray"):
-        return cutting.Cut(cut.tiles, colors.to_srgb(cut.sample, frame.icc), cut.corners, cut.size_px)
-    return cut
+    icc = needed_profile(frame)
+    return dataclasses.replace(cut, sample=colors.to_srgb(cut.sample, icc)) if icc else cut
 
 
-def _finish(one: Prepared, facts: Facts, cut: cutting.Cut, sums: Floats, counts: Counts) -> Measured:
+def _finish(one: Prepared, facts: Facts, sums: Floats, counts: Counts) -> Measured:
     cells = counts[findings.HISTOGRAMS * 256 :].reshape(kernels.CELLS, kernels.CELLS)
-    center = cutting.TILE_PX // 2
-    spots = {
-        code: findings.turn_spot(
-            (int(cut.corners[place, 0]) + center, int(cut.corners[place, 1]) + center),
-            cut.size_px,
-            facts.orientation,
-        )
-        for code, place in findings.find_places(sums).items()
-    }
     measures = findings.name_measures(sums, counts, facts)
-    return Measured(one.sha256, facts, measures, fingerprint(cells), None, one.damage, spots)
+    return Measured(one.sha256, facts, measures, fingerprint(cells), None, one.damage)

@@ -1,6 +1,6 @@
 """What is known of one photo once it was looked at; nothing here needs numpy, torch or Pillow."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 Spot = tuple[int, int]
 
@@ -50,6 +50,20 @@ class PhotoRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Exposure:
+    """How a photo was taken, as its EXIF block says; None and "" where it says nothing, or nothing sane."""
+
+    lens: str = ""
+    shutter_s: float | None = None
+    aperture: float | None = None
+    iso: float | None = None
+    focal_mm: float | None = None
+
+
+UNTOLD = Exposure()
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What a photo says of itself; width and height are upright, after EXIF orientation."""
 
@@ -62,6 +76,7 @@ class Facts:
     taken_at: str = ""
     orientation: int = 1
     quality: float | None = None
+    exposure: Exposure = UNTOLD
 
     @property
     def megapixels(self) -> float:
@@ -71,7 +86,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One photo's numbers, equal for equal bytes; spots are upright (x, y) of the worst place per reason code."""
+    """One photo's numbers, equal for equal bytes."""
 
     sha256: str
     facts: Facts | None
@@ -79,4 +94,3 @@ class Measured:
     fingerprint: bytes
     refusal: PhotoRefused | None
     damage: str = ""
-    spots: dict[str, Spot] = field(default_factory=dict)

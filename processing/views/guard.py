@@ -36,6 +36,12 @@ def page(view: View) -> View:
     A part that a stranger asks for sends the whole page to the login, instead of a login inside the part.
     """
 
+    return never_cache(vary_on_headers("HX-Request")(picture_page(view)))
+
+
+def picture_page(view: View) -> View:
+    """Refuse strangers as `page` does; the view says how long the person's own browser may keep the answer."""
+
     @wraps(view)
     def guarded(request: HtmxRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated:
@@ -45,7 +51,7 @@ def page(view: View) -> View:
             return HttpResponseClientRedirect(login.url)
         return redirect_to_login(request.get_full_path())
 
-    return never_cache(vary_on_headers("HX-Request")(guarded))
+    return guarded
 
 
 def seen_session(request: HttpRequest, session_id: UUID) -> ProcessingSession:

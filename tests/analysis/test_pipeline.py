@@ -116,15 +116,6 @@ def test_pipeline_is_refused_when_the_device_is_not_there(wanted: str) -> None:
         Pipeline(wanted)
 
 
-def test_worst_place_lies_inside_the_upright_photo(pipeline: Pipeline) -> None:
-    measured = pipeline.measure([pipeline.prepare(make_blobs()[1])])[0]
-
-    assert measured.facts is not None
-    assert sorted(measured.spots) == ["noise", "out_of_focus"]
-    assert all(0 <= x < measured.facts.width_px for x, _ in measured.spots.values())
-    assert all(0 <= y < measured.facts.height_px for _, y in measured.spots.values())
-
-
 @pytest.mark.parametrize(
     "error",
     [
