@@ -37,7 +37,7 @@ class StockproofSite(AdminSite):
         """Say whether this person may come in."""
         return access.may_enter_administration(request.user)
 
-    def password_change(
+    def password_change(  # type: ignore[override]  # a redirect is an answer too
         self,
         request: HttpRequest,  # noqa: ARG002 -- the admin's signature
         extra_context: dict[str, Any] | None = None,  # noqa: ARG002 -- the admin's signature

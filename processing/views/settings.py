@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -67,14 +68,21 @@ def keys(request: HtmxRequest) -> HttpResponse:
 
 
 def _store(request: HttpRequest, **columns: Any) -> None:
-    Profile.objects.update_or_create(user_id=request.user.pk, defaults=columns)
+    Profile.objects.update_or_create(user=_user_of(request), defaults=columns)
+
+
+def _user_of(request: HttpRequest) -> User:
+    """Give who asks. Raises TypeError for strangers, whom `page` has not let in."""
+    if not isinstance(request.user, User):
+        raise TypeError("A page of settings is asked by nobody.")
+    return request.user
 
 
 @require_POST
 @page
 def sign_out_everywhere(request: HtmxRequest) -> HttpResponse:
     """End all sessions of this person, in this browser too."""
-    leave_everywhere(request.user.pk, **person_of(request))
+    leave_everywhere(_user_of(request).pk, **person_of(request))
     request.session.flush()
     return redirect("login")
 

@@ -70,12 +70,17 @@ REFUSED_ACT = Place(alike(405), seeing(409, auditor=403))
 
 SESSIONS = {
     "sessions": PAGE,
-    "session-new": PAGE,
+    "keys": PAGE,
+    "session-new": Place(known(200, viewer=403, auditor=403), known(400, viewer=403, auditor=403)),
     "session": SESSION_PAGE,
     "session-pause": SESSION_ACT,
     "session-resume": REFUSED_ACT,
     "session-cancel": SESSION_QUESTION,
+    "session-checkpoint": SESSION_ACT,
     "session-results": SESSION_PAGE,
+    "session-verdict": Place(alike(405), seeing(400, auditor=403)),
+    "session-verdict-all": Place(seeing(400, auditor=403), seeing(400, auditor=403)),
+    "session-verdict-undo": Place(alike(405), seeing(400, auditor=403)),
     "session-photo": SESSION_PAGE,
     "session-thumbnail": MISSING_FILE,
     "session-crop": MISSING_FILE,
@@ -83,7 +88,11 @@ SESSIONS = {
 }
 RECOVERY = {
     "recovery": PAGE,
-    "session-recovery": SESSION_PAGE,
+    "recovery-dialog": PERSONAL_ACT,
+    "recovery-banner": Place(known(302), alike(405)),
+    "recovery-batch": Place(known(302), known(400, viewer=403, auditor=403)),
+    "session-undo": Place(alike(405), seeing(400, auditor=403)),
+    "session-recovery": Place(seeing(200), seeing(400, auditor=403)),
     "session-timeline": SESSION_PAGE,
     "session-checkpoints": SESSION_PAGE,
     "statistics": PAGE,

@@ -77,19 +77,18 @@ def ask(cookie: str, method: str, path: str, data: Mapping[str, Any], **options:
     return response
 
 
-def walk(
+def surprises(
     places: Mapping[str, Place],
     values: Mapping[str, Mapping[str, object]],
     cookies: Mapping[str, str],
     method: str,
-) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, int]]]:
-    """Ask every address as everybody; give the statuses that it answered, and those that it should have."""
-    answered: dict[str, dict[str, int]] = {}
-    for address in addresses():
-        if address.name in places:
-            path = address.path(values.get(address.name, values[""]))
-            data = places[address.name].data
-            answered[address.name] = {
-                role: ask(cookie, method, path, data).status_code for role, cookie in cookies.items()
-            }
-    return answered, {name: getattr(place, method) for name, place in places.items()}
+) -> list[str]:
+    """Ask every address as everybody; say where the answer is not that of the table."""
+    found = []
+    for address in (one for one in addresses() if one.name in places):
+        place, path = places[address.name], address.path(values.get(address.name, values[""]))
+        for role, expected in getattr(place, method).items():
+            status = ask(cookies[role], method, path, place.data).status_code
+            if status != expected:
+                found.append(f"{method} {address.name} as {role}: {status}, not {expected}")
+    return found
