@@ -95,7 +95,6 @@ class BatchForm(forms.Form):
         queryset=ProcessingSession.objects.none(),
         required=False,
         error_messages={
-            "invalid_pk_value": _("“%(pk)s” is not the id of a session."),
             "invalid_choice": _("There is no session “%(value)s”, or it belongs to somebody else."),
         },
     )

@@ -1,8 +1,11 @@
 """Sessions with files, as a crash leaves them, and the forms that people send about them."""
 
 import re
+import socket
 from pathlib import Path
 from typing import Any
+
+from django.contrib.auth.models import Group, Permission, User
 
 from processing.models import ProcessingSession
 from recovery.models import Crash
@@ -24,7 +27,7 @@ def lying_session(folder: Path, **columns: Any) -> ProcessingSession:
 
 def interrupt(session: ProcessingSession, **columns: Any) -> Crash:
     """Let the power fail."""
-    worker = make_worker()
+    worker = make_worker(host=socket.gethostname())
     worker.end()
     session.latch()
     facts = {"boot_then": "a" * 36, "boot_now": "b" * 36, "exit_code": -9, "then": {}, "dump": ["one", "two"]}
@@ -37,6 +40,13 @@ def interrupt(session: ProcessingSession, **columns: Any) -> Crash:
         "facts": facts,
     }
     return make_crash(worker=worker, session=session, **(values | columns))
+
+
+def give_role(user: User, name: str, *permissions: str) -> None:
+    """Give somebody a role; a test with transactions of its own begins without groups."""
+    role, _ = Group.objects.get_or_create(name=name)
+    role.permissions.set(Permission.objects.filter(codename__in=permissions))
+    user.groups.add(role)
 
 
 def recovery(session: ProcessingSession, query: str = "") -> str:

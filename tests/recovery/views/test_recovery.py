@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from django.contrib.auth.models import Group
 from django.test import Client
 
 from processing.models import ProcessingSession
@@ -15,7 +14,7 @@ from tests.people import asked_by_htmx, make_user, signed_in
 from tests.recovery.sound import completed_session, sound_session
 from tests.recovery.sources import lay_out
 from tests.recovery.stacks import work_on
-from tests.recovery.views.scenes import answer, interrupt, recovery, shown_state, standing
+from tests.recovery.views.scenes import answer, give_role, interrupt, recovery, shown_state, standing
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.vendor("sqlite")]
 CONFIRMED = {"confirmed": "yes"}
@@ -80,8 +79,8 @@ def test_stale_answer_is_refused_with_the_new_state(
 ) -> None:
     stale = answer(session, option, **CONFIRMED)
     ines.post(recovery(session), answer(session, "continue"))
-    work_on(session, 1)
     session.refresh_from_db()
+    work_on(session, 1)
     interrupt(session)
     before = standing(session)
 
@@ -161,7 +160,7 @@ def test_session_of_another_is_not_there(session: ProcessingSession, method: str
 
 def test_viewer_may_look_but_not_recover(ines: Client, session: ProcessingSession) -> None:
     assert session.owner is not None
-    session.owner.groups.add(Group.objects.get(name="Viewer"))
+    give_role(session.owner, "Viewer")
     before = standing(session)
 
     page = text_of(ines, session)
@@ -295,8 +294,8 @@ def test_look_at_many_photos_is_a_part_of_its_own(
 
 def test_undo_gives_back_what_it_says(ines: Client, session: ProcessingSession) -> None:
     ines.post(recovery(session), answer(session, "fresh_start", **CONFIRMED))
-    work_on(session, 3)
     session.refresh_from_db()
+    work_on(session, 3)
 
     page = text_of(ines, session, "?done=1")
     response = ines.post(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -13,7 +13,7 @@ from recovery.models import AuditEntry, RecoveryAttempt
 from tests.factories import make_session
 from tests.people import asked_by_htmx, make_user, signed_in
 from tests.recovery.sources import lay
-from tests.recovery.views.scenes import interrupt, lying_session, recovery, standing
+from tests.recovery.views.scenes import give_role, interrupt, lying_session, recovery, standing
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.vendor("sqlite")]
 NEWS = 'hx-post="/recovery/dialog/"'
@@ -56,7 +56,7 @@ def test_dialog_is_given_to_one_of_two_tabs(ines: Client, session: ProcessingSes
 def test_dialog_tells_each_person_who_may_recover(session: ProcessingSession) -> None:
     ada = signed_in(make_user("ada", is_superuser=True))
     bob = make_user("bob")
-    bob.groups.add(Group.objects.get(name="Auditor"))
+    give_role(bob, "Auditor", "audit_sessions")
 
     assert (tell(ada), tell(ada), tell(signed_in(bob)), tell(signed_in(make_user("eve")))) == (
         200,
@@ -67,7 +67,7 @@ def test_dialog_tells_each_person_who_may_recover(session: ProcessingSession) ->
 
 
 def test_dialog_leaves_alone_who_may_only_look(ines: Client, session: ProcessingSession) -> None:
-    owner_of(session).groups.add(Group.objects.get(name="Viewer"))
+    give_role(owner_of(session), "Viewer")
 
     assert NEWS not in ines.get("/").content.decode()
     assert tell(ines) == 204
@@ -164,9 +164,9 @@ def test_chosen_sessions_go_on_though_they_are_unsure(ines: Client, session: Pro
     ("fields", "sentence"),
     [
         ({}, "Choose at least one session."),
-        ({"ids": ["seven"]}, "“seven” is not the id of a session."),
+        ({"ids": ["seven"]}, "“seven” is not a valid UUID."),
         ({"ids": ["00000000-0000-4000-8000-000000000000"]}, "or it belongs to somebody else."),
-        ({"ids": ["a\x07b"]}, "is not the id of a session."),
+        ({"ids": ["a\x07b"]}, "is not a valid UUID."),
     ],
 )
 def test_batch_says_what_is_wrong_with_its_fields(
@@ -190,7 +190,7 @@ def test_session_of_another_is_not_recovered_with_others(ines: Client, session: 
 
 
 def test_who_may_only_look_recovers_nothing(ines: Client, session: ProcessingSession) -> None:
-    owner_of(session).groups.add(Group.objects.get(name="Viewer"))
+    give_role(owner_of(session), "Viewer")
 
     response = ines.post("/recovery/batch/", {"ids": [str(session.pk)]})
 
