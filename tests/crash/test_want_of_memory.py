@@ -1,5 +1,6 @@
-"""Real allocations fail in a real worker: a photo is given up only when it was alone, twice."""
+"""Real allocations fail in a real worker: it takes fewer photos at once, and gives up on one only when it is alone."""
 
+import os
 import resource
 import signal
 from pathlib import Path
@@ -26,8 +27,8 @@ pytestmark = [
 SMALL_COUNT = 13
 HUGE_PX = (10_000, 6_000)
 HUGE = ("large-1.jpg", "large-2.jpg")
-# One of the large photos takes 172 MiB to decode.
-ROOM_FOR_NONE = 60
+# One of the large photos takes 172 MiB to decode, two at once take 344.
+ROOM_FOR_ONE, ROOM_FOR_NONE = 270, 60
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +68,21 @@ def start_limited(studio: Studio, *, room_mb: int, is_inherited: bool) -> None:
 
 def _state_of(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="One core decodes one photo at a time anyway.")
+def test_worker_takes_fewer_photos_at_once_when_there_is_room_for_one(
+    studio: Studio, large: Path, ample: str
+) -> None:
+    studio.photos = large
+
+    start_limited(studio, room_mb=ROOM_FOR_ONE, is_inherited=False)
+
+    (run,) = studio.runs
+    assert run.end() == 0, run.log()
+    assert_exact(studio, ample)
+    assert "out of memory, fewer photos at once" in run.logged()
+    assert Crash.objects.count() == 0
 
 
 def test_photo_is_judged_by_the_next_worker_when_there_was_no_room_for_it_alone(
