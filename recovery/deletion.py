@@ -17,6 +17,7 @@ from processing.models import (
     StepRefused,
     Worker,
 )
+from processing.pictures import remove_session as remove_pictures
 from processing.states import Status
 from processing.turns import Turns
 from recovery.audit import Action, audited
@@ -28,7 +29,7 @@ REST = (ImageResult, Override, SkippedEntry, Checkpoint, Crash, RecoveryAttempt)
 
 
 def delete_session(session: ProcessingSession, *, by: str, address: str | None = None) -> dict[str, int]:
-    """Delete a finished or cancelled session with all its rows; give how many of each kind this call has deleted.
+    """Delete a finished or cancelled session with all its rows and pictures; give how many of each kind this call has deleted.
 
     A completed session is cancelled first, which nothing leads back from, so that nobody recovers what is half gone.
     Raises StepRefused when it is neither finished nor cancelled, or when a process of its own still lives, and
@@ -41,6 +42,8 @@ def delete_session(session: ProcessingSession, *, by: str, address: str | None =
     deleted = _delete_batches(session.pk)
     for model in REST:
         deleted[model._meta.model_name or ""] += _delete_pages(model.objects.filter(session=session.pk))
+    # Before the row goes: who is killed here asks again for the same session.
+    remove_pictures(session.pk)
     with audited(Action.DELETE, actor=by, session=session.pk, address=address) as details:
         details.update(_facts(session), step="end", deleted=dict(deleted))
         _end(_lock(session.pk))

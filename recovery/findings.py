@@ -29,6 +29,7 @@ class Code(StrEnum):
     SOURCE_CHANGED = "source_changed"
     SOURCE_GONE = "source_gone"
     SOURCE_UNREADABLE = "source_unreadable"
+    MISSING_THUMBNAIL = "missing_thumbnail"
 
 
 # A repair works these out again from rows that hold. Whether it can do so of a duplicate and of a gap is for the
@@ -48,6 +49,8 @@ DERIVED = frozenset(
 )
 # What became of the files since is no damage: a recovery analyzes them again.
 OF_THE_SOURCE = frozenset((Code.SOURCE_CHANGED, Code.SOURCE_GONE, Code.SOURCE_UNREADABLE))
+# No verdict hangs on pictures for people.
+OF_THE_PICTURES = frozenset((Code.MISSING_THUMBNAIL,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,12 @@ class Finding:
     @property
     def is_unsafe(self) -> bool:
         """Whether nothing may be built on what is stored, not even after a repair."""
-        return not self.repairable and self.code not in OF_THE_SOURCE
+        return not self.repairable and self.code not in OF_THE_SOURCE | OF_THE_PICTURES
+
+    @property
+    def needs_repair(self) -> bool:
+        """Whether a repair has to come before anything is built on what is stored."""
+        return self.repairable and self.code not in OF_THE_PICTURES
 
     @property
     def forbids_recount(self) -> bool:

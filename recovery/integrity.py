@@ -19,6 +19,7 @@ from recovery.changes import Difference, Fate, differences
 from recovery.checkpoint_checks import check_chain, check_seals
 from recovery.decisions import decision_problems, events_of
 from recovery.findings import Code, Finding, found
+from recovery.picture_checks import Missing, make_pictures_again, missing_pictures
 from recovery.session_checks import check_sums, photo_batches
 
 __all__ = ["Finding", "Tally", "Verdict", "check_batch", "check_sums", "verify"]
@@ -49,6 +50,8 @@ class Tally:
     unsafe: int = 0
     repairable: int = 0
     repaired: int = 0
+    pictures_repaired: int = 0
+    missing: Missing = field(default_factory=Missing)
     batch_ids: set[int] = field(default_factory=set)
     on_photos: Callable[[int], object] = lambda _count: None
     on_files: Callable[[int], object] = lambda _count: None
@@ -57,7 +60,7 @@ class Tally:
         """Count a finding."""
         self.findings += 1
         self.unsafe += finding.is_unsafe
-        self.repairable += finding.repairable
+        self.repairable += finding.needs_repair
         return finding
 
     @property
@@ -66,6 +69,11 @@ class Tally:
         if self.unsafe:
             return Verdict.UNSAFE
         return Verdict.SAFE_AFTER_REPAIR if self.repairable else Verdict.SAFE
+
+    @property
+    def mended(self) -> int:
+        """How many problems a repair has removed, missing pictures among them."""
+        return self.repaired + self.pictures_repaired
 
     @property
     def is_safe_now(self) -> bool:
@@ -78,6 +86,7 @@ def verify(
 ) -> Iterator[Finding]:
     """Give every problem of a session; `tally` counts along. With `repair`, what can be derived is then mended.
 
+    Pictures are made again from unchanged photos; what cannot be is one more problem, which makes nothing unsafe.
     Nothing is repaired where anything is unsafe: counting anew would sign what nobody wrote. Raises ActRefused when
     that shows only under the lock; then nothing has changed.
     """
@@ -87,6 +96,10 @@ def verify(
     if repair and tally.repairable and not tally.unsafe:
         left = repairs.repair(session, tally.batch_ids, actor=actor)
         tally.repaired = max(0, tally.repairable - left)
+    if repair and tally.missing.count and not tally.unsafe:
+        left_out = [tally.note(finding) for finding in make_pictures_again(session)]
+        tally.pictures_repaired = 0 if left_out else 1
+        yield from left_out
 
 
 def _problems(session: ProcessingSession, tally: Tally) -> Iterator[Finding]:
@@ -99,6 +112,7 @@ def _problems(session: ProcessingSession, tally: Tally) -> Iterator[Finding]:
     yield from _surely(session, repairs.session_problems)
     yield from _checkpoint_problems(session, tally)
     yield from _source_problems(session, tally)
+    yield from missing_pictures(tally.missing)
 
 
 def _surely(session: ProcessingSession, check: Callable[[ProcessingSession], list[Finding]]) -> list[Finding]:
@@ -133,6 +147,7 @@ def _page_problems(page: Sequence[Batch], tally: Tally, sums: Sequence[Sum]) -> 
     for batch, rows in _with_rows(page):
         tally.results += sum(row.superseded_by is None for row in rows)
         tally.on_photos(batch.photos_count)
+        tally.missing.look_at(rows)
         for one in sums:
             one.add(batch.pk, rows)
         if [*problems_of(batch, rows), *decision_problems(rows, events)]:

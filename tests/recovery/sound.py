@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection
 
+from processing import pictures
 from processing.models import Batch, ImageResult, ProcessingSession, Worker
 from processing.similarity import run_compare
 from processing.states import BatchKind, BatchStatus, Stage, Verdict
@@ -55,8 +56,17 @@ def _leased_batches(session: ProcessingSession, count: int, photos_count: int) -
 def commit(batch: Batch, photos_count: int, sha256: dict[int, str] | None = None) -> list[ImageResult]:
     """Commit the first photos of a batch that have none, with verdicts of all kinds."""
     rows = [_result(batch, photo.position, sha256 or {}) for photo in batch.missing()[:photos_count]]
+    keep_thumbnails(rows)
     batch.commit(rows, checkpoints.take)
     return rows
+
+
+def keep_thumbnails(rows: list[ImageResult]) -> None:
+    """Put something in the place of each photo's thumbnail."""
+    for row in rows:
+        path = pictures._path(row, pictures.THUMBNAIL)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"a picture")
 
 
 def _result(batch: Batch, position: int, sha256: dict[int, str]) -> ImageResult:

@@ -90,13 +90,13 @@ def verification_of(session: ProcessingSession, tally: Tally) -> dict[str, Any]:
         "results": tally.results,
         "checkpoints": tally.checkpoints,
         "findings": tally.findings,
-        "repaired": tally.repaired,
+        "repaired": tally.mended,
     }
 
 
 def sentence_of(session: ProcessingSession, tally: Tally) -> str:
     """Say for people how a session stands."""
     looked = f"Session {session.pk}: {tally.results} results and {tally.checkpoints} checkpoints looked at, "
-    is_mended = tally.is_safe_now and tally.repaired
-    sentence = REPAIRED.format(count=tally.repaired) if is_mended else SENTENCES[tally.verdict]
+    is_mended = tally.is_safe_now and tally.mended
+    sentence = REPAIRED.format(count=tally.mended) if is_mended else SENTENCES[tally.verdict]
     return f"{looked}{tally.findings} problems found. {sentence.format(session=session.pk)}"
