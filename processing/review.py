@@ -11,6 +11,7 @@ from processing import gauges, marks, wording
 from processing.gallery import USUAL_PX, Frame, Place, frame_of, hand_of, refusal_of
 from processing.gauges import Finding
 from processing.looking import Found, look
+from processing.marks import Curve, Loupe, Mark
 from processing.models import ImageResult, Override, ProcessingSession
 from processing.overriding import newest_of
 from processing.pictures import Details
@@ -64,9 +65,9 @@ class Review:
     broken: list[Finding]
     passed: list[Finding]
     view_box: str
-    marks: list[marks.Mark]
-    loupes: list[marks.Loupe]
-    curves: list[marks.Curve]
+    marks: list[Mark]
+    loupes: list[Loupe]
+    curves: list[Curve]
     tones: str
     camera_facts: list[Fact]
     file_facts: list[Fact]
