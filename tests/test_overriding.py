@@ -393,11 +393,3 @@ def test_pages_go_on_behind_a_position_and_skip_what_was_said_already(
     assert [(page.last_position, page.is_last) for page in pages] == [(1, False), (3, False), (5, True)]
     assert decisions(session)[:4] == ["rejected"] * 4
     assert_counts_are_true(session)
-
-
-def test_page_is_refused_when_the_session_is_cancelled() -> None:
-    session, _ = judged_session()
-    session.cancel()
-
-    with pytest.raises(StepRefused, match="take a person's verdict"):
-        say_to_page(session, Choice(), Saying("approved", "ada"))

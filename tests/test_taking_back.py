@@ -4,7 +4,7 @@ import pytest
 
 from processing import overriding, taking_back
 from processing.models import Override, ProcessingSession, StepRefused
-from processing.overriding import Choice, Saying, override, say
+from processing.overriding import Choice, Saying, override, say, say_to_page
 from processing.taking_back import Deed
 from recovery import overrides
 from recovery.models import AuditEntry
@@ -121,3 +121,11 @@ def test_undo_is_refused_when_the_session_is_cancelled() -> None:
         overrides.take_back(session, deed, "ada")
 
     assert AuditEntry.objects.order_by("-number")[0].outcome.startswith("refused: ")
+
+
+def test_page_is_refused_when_the_session_is_cancelled() -> None:
+    session, _ = judged_session()
+    session.cancel()
+
+    with pytest.raises(StepRefused, match="take a person's verdict"):
+        say_to_page(session, Choice(), Saying("approved", "ada"))
