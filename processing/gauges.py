@@ -18,7 +18,7 @@ ROOM = 92.0
 EDGE = 44.0
 MEGA = 1e6
 BYTES_STEP = 1000
-SHARE_DIGITS, PLAIN_DIGITS = 2, 3
+DIGITS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def amount(value: float, unit: str) -> str:
     if unit == "bytes":
         return size(value)
     if unit == "share":
-        return f"{number_format(round(value * 100, SHARE_DIGITS), use_l10n=True)}{wording.NO_BREAK}%"
+        return f"{number_format(_shortened(value * 100), use_l10n=True)}{wording.NO_BREAK}%"
     text = number_format(_shortened(value), use_l10n=True, force_grouping=True)
     return f"{text}{wording.NO_BREAK}{_(unit)}" if unit else text
 
@@ -102,7 +102,7 @@ def size(size_bytes: float) -> str:
 
 
 def _shortened(value: float) -> float | int:
-    digits = f"{value:.{PLAIN_DIGITS}g}"
+    digits = f"{value:.{DIGITS}g}"
     number = float(digits) if abs(value) < BYTES_STEP else round(value)
     return int(number) if number == int(number) else number
 

@@ -6,17 +6,13 @@ what compare found is looked for among so many positions at a time. A look that 
 
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
 
-from django.db.models import Q, TextField
+from django.db.models import TextField
 from django.db.models.functions import Cast
 
 from processing.models import Batch, ImageResult, ProcessingSession
 from processing.models.result import ResultQuerySet
 from processing.states import Relation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 # What one look reads at most: counts of batches, photos of batches that have the reason, photos for compare's reasons.
 BATCHES_MAX = 25_000
@@ -120,12 +116,13 @@ def _window_of_batches(
         return Window([])
     edge = origin - BATCHES_MAX if back else origin + BATCHES_MAX
     numbers = (edge, origin) if back else (origin, edge)
-    batches = Batch.objects.with_results(session).filter(number__range=numbers)
-    batches = batches.filter(Q(reason_counts__has_key=reason) | Q(number=edge))
-    rows = batches.order_by("-number" if back else "number", "pk").values_list(
-        "number", "first_position", "photos_count"
-    )
-    return _cut(list(rows[: limit + 2]), start, limit, edge, back=back)
+    batches = Batch.objects.with_results(session).filter(number__range=numbers, reason_counts__has_key=reason)
+    ordered = batches.order_by("-number" if back else "number", "pk")
+    rows = list(ordered.values_list("first_position", "photos_count")[: limit + 2])
+    positions = _positions(rows, start, back=back)
+    if len(positions) > PHOTOS_MAX or len(rows) > limit + 1:
+        return Window(positions[:PHOTOS_MAX], positions[:PHOTOS_MAX][-1])
+    return Window(positions, _beyond(session, edge, back=back))
 
 
 def _origin(session: ProcessingSession, start: int, *, back: bool) -> int | None:
@@ -134,11 +131,22 @@ def _origin(session: ProcessingSession, start: int, *, back: bool) -> int | None
     return rows.values_list("batch__number", flat=True).first()
 
 
-def _cut(rows: list[tuple[int, int, int]], start: int, limit: int, edge: int, *, back: bool) -> Window:
-    """Take positions of batches until the page must be full, or a look has read enough."""
-    ranges: Iterable[range] = (range(first, first + count) for _number, first, count in rows)
-    ranges = (reversed(span) if back else span for span in ranges)  # type: ignore[misc]
-    beyond = [position for position in chain.from_iterable(ranges) if (position < start) == back]
-    positions = beyond[:PHOTOS_MAX]
-    is_cut = len(beyond) > PHOTOS_MAX or len(rows) > limit + 1 or (bool(rows) and rows[-1][0] == edge)
-    return Window(positions, positions[-1] if is_cut and positions else None)
+def _positions(rows: list[tuple[int, int]], start: int, *, back: bool) -> list[int]:
+    """List the positions of batches that are still to be met, in the order in which a look meets them."""
+    spans = (range(first, first + count) for first, count in rows)
+    met = chain.from_iterable(reversed(span) if back else span for span in spans)
+    return [position for position in met if (position < start) == back and position != start]
+
+
+def _beyond(session: ProcessingSession, edge: int, *, back: bool) -> int | None:
+    """Find where the batches go on behind the last one that was looked at; None when there are no more."""
+    batches = Batch.objects.with_results(session)
+    if back:
+        last = (
+            batches.filter(number__lt=edge)
+            .order_by("-number", "pk")
+            .values_list("first_position", "photos_count")
+        )
+        return next((first + count for first, count in last[:1]), None)
+    following = batches.filter(number__gt=edge).values_list("first_position", flat=True)
+    return next((first - 1 for first in following[:1]), None)

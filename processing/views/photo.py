@@ -12,9 +12,9 @@ from processing.gallery import Place
 from processing.models import ProcessingSession
 from processing.pictures import details_of
 from processing.review import live_row, review_of
-from processing.verdict_forms import POSITION_MAX, PlaceForm
 from processing.views.guard import HtmxRequest, page, seen_session
 from processing.views.results import FRESH, Answer, done_of, place_of, why_not
+from processing.views.verdict_forms import POSITION_MAX, PlaceForm
 
 
 @require_safe

@@ -15,8 +15,8 @@ from processing import access, deeds
 from processing.gallery import Place, count_matches, gallery_of
 from processing.models import ProcessingSession
 from processing.progress import WORKING
-from processing.verdict_forms import PlaceForm
 from processing.views.guard import HtmxRequest, page, seen_session
+from processing.views.verdict_forms import PlaceForm
 
 
 @dataclass(frozen=True, slots=True)

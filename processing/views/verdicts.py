@@ -15,10 +15,10 @@ from processing import deeds, gallery
 from processing.gallery import Place
 from processing.models import ProcessingSession, StepRefused
 from processing.overriding import Choice, NoVerdictYet, Saying
-from processing.verdict_forms import PICKS_MAX, WITHDRAWN, AllForm, PlaceForm, UndoForm, VerdictForm
 from processing.views.guard import HtmxRequest, operated_session, page, person_of
 from processing.views.photo import render_photo
 from processing.views.results import Answer, place_of, render_gallery
+from processing.views.verdict_forms import PICKS_MAX, WITHDRAWN, AllForm, PlaceForm, UndoForm, VerdictForm
 from recovery import overrides
 from recovery.audit import Action
 

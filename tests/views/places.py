@@ -82,6 +82,10 @@ SESSIONS = {
     "session-verdict-all": Place(seeing(400, auditor=403), seeing(400, auditor=403)),
     "session-verdict-undo": Place(alike(405), seeing(400, auditor=403)),
     "session-photo": SESSION_PAGE,
+    "session-verdict": replace(SESSION_ACT, data={"one": "rejected 0"}),
+    # Without a verdict nothing can be asked, and while photos are still judged nothing is done.
+    "session-verdict-all": Place(seeing(400, auditor=403), seeing(409, auditor=403), {"say": "approved"}),
+    "session-verdict-undo": Place(alike(405), seeing(400, auditor=403)),
     "session-thumbnail": MISSING_FILE,
     "session-crop": MISSING_FILE,
     "session-picture": MISSING_FILE,
@@ -101,6 +105,7 @@ RECOVERY = {
 ACCOUNTS = {
     "healthz": Place(alike(200), alike(405)),
     "login": Place(alike(302) | {"anonymous": 200}, alike(302) | {"anonymous": 200}),
+    "keys": PAGE,
     "logout": Place(alike(405), alike(302)),
     "settings": PAGE,
     "settings-appearance": replace(PERSONAL_ACT, data={"theme": "dark"}),

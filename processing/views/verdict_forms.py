@@ -7,6 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from processing.forms import one_line
 from processing.gallery import PHOTOS_PER_PAGE
 from processing.overriding import SAYABLE as PERSONS
 from processing.states import Verdict
@@ -18,11 +19,11 @@ POSITION_MAX = 10**POSITION_DIGITS_MAX
 POSITION = re.compile(rf"[0-9]{{1,{POSITION_DIGITS_MAX}}}")
 PICKS_MAX = PHOTOS_PER_PAGE * 2
 SAID_LENGTH_MAX = 1000
-SAID = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})*\Z")
+SAID = re.compile(r"\A[0-9]{1,15}(\.[0-9]{1,15})*\Z")
 ACT_LENGTH_MAX = 400
 WITHDRAWN = "withdrawn"
 SAYABLE = (*(one.value for one in PERSONS), WITHDRAWN)
-ONE = re.compile(rf"({'|'.join(SAYABLE)}) [0-9]{{1,{POSITION_DIGITS_MAX}}}\Z")
+ONE = re.compile(rf"\A({'|'.join(SAYABLE)}) [0-9]{{1,{POSITION_DIGITS_MAX}}}\Z")
 
 
 class PositionsField(forms.Field):
@@ -59,7 +60,7 @@ class VerdictForm(PlaceForm):
     say = forms.ChoiceField(choices=[(one, one) for one in SAYABLE], required=False)
     one = forms.RegexField(ONE, max_length=40, required=False)
     pick = PositionsField(required=False)
-    note = forms.CharField(max_length=NOTE_LENGTH_MAX, required=False, label=_("Note"))
+    note = forms.CharField(max_length=NOTE_LENGTH_MAX, required=False, label=_("Note"), validators=[one_line])
     page = forms.ChoiceField(choices=[("", ""), ("photo", "photo")], required=False)
 
     def clean(self) -> dict[str, Any]:
@@ -87,5 +88,5 @@ class AllForm(PlaceForm):
     """A person's verdict on all photos that match, with the count that the person was shown."""
 
     say = forms.ChoiceField(choices=[(one.value, one.label) for one in PERSONS])
-    note = forms.CharField(max_length=NOTE_LENGTH_MAX, required=False, label=_("Note"))
+    note = forms.CharField(max_length=NOTE_LENGTH_MAX, required=False, label=_("Note"), validators=[one_line])
     count = forms.IntegerField(min_value=0, max_value=POSITION_MAX, required=False)
