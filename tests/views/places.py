@@ -68,6 +68,8 @@ SESSION_ACT = Place(alike(405), seeing(302, auditor=403))
 SESSION_QUESTION = Place(seeing(200, auditor=403), seeing(302, auditor=403))
 REFUSED_ACT = Place(alike(405), seeing(409, auditor=403))
 
+AUDIT_ACT = Place(alike(405), known(403, auditor=302, administrator=302, superuser=302))
+
 SESSIONS = {
     "sessions": PAGE,
     "keys": PAGE,
@@ -95,6 +97,12 @@ RECOVERY = {
     "recovery-dialog": PERSONAL_ACT,
     "recovery-banner": Place(known(302), alike(405)),
     "recovery-batch": Place(known(302), known(400, viewer=403, auditor=403)),
+    "recovery-crashes": PAGE,
+    "checkpoints-clean": Place(alike(405), seeing(400, auditor=403)),
+    "checkpoint-verify": Place(alike(405), seeing(302)),
+    "checkpoint-pin": Place(alike(405), seeing(400, auditor=403)),
+    "audit-verify": AUDIT_ACT,
+    "audit-export": PAGE,
     "session-undo": Place(alike(405), seeing(400, auditor=403)),
     "session-recovery": Place(seeing(200), seeing(400, auditor=403)),
     "session-timeline": SESSION_PAGE,

@@ -73,6 +73,7 @@ def rows(people: dict[str, User]) -> dict[type[models.Model], models.Model]:
 def values(rows: dict[type[models.Model], models.Model]) -> Values:
     """Give what stands for the parameters of the addresses; under an empty name for those without their own."""
     common = {"session_id": rows[ProcessingSession].pk, "position": 0, "preset_id": rows[Preset].pk}
+    common |= {"checkpoint_id": rows[Checkpoint].pk, "file_format": "csv"}
     return {"": common} | values_of_model(rows)
 
 
