@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from processing.models import ImageResult, ProcessingSession
-from processing.photos import LIMITS
 from processing.pictures import deserves_pictures, has_thumbnail, try_to_keep_pictures
 from processing.scan import folder_of
 from processing.sources import FileTooBig, Folder, NotRegular, SourceGone
@@ -64,6 +63,8 @@ def make_pictures_again(session: ProcessingSession) -> Iterator[Finding]:
 
 def _is_made_again(row: ImageResult, folder: Folder, pipeline: "Pipeline") -> bool:
     """Make one photo's pictures, if its bytes are still those that were judged."""
+    from processing.photos import LIMITS  # noqa: PLC0415 -- slow import
+
     try:
         data = folder.read(bytes(row.path), bytes_max=LIMITS.bytes_max).data
     except (FileTooBig, NotRegular, SourceGone, OSError):

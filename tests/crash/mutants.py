@@ -18,8 +18,7 @@ class Mutant:
 BATCH, SESSION = "processing/models/batch.py", "processing/models/session.py"
 COMMIT, RACES = "tests/models/test_commit.py", "tests/models/test_races.py"
 BURIAL, TRIGGERS = "tests/test_burial.py", "recovery/migrations/0003_audit_triggers.py"
-RESUME, UNDO = "tests/recovery/test_resume.py", "tests/recovery/test_undo.py"
-BACK = "tests/recovery/test_going_back.py"
+RESUME, UNDO, BACK = (f"tests/recovery/test_{name}.py" for name in ("resume", "undo", "going_back"))
 
 MUTANTS = [
     Mutant(
@@ -73,7 +72,7 @@ MUTANTS = [
     ),
     Mutant(
         "after a lost answer the rows are read first",
-        "processing/runner.py",
+        "processing/committing.py",
         "if not (unsure and batch.has_landed()):",
         "if True:",
         "tests/test_runner_commits.py::test_lost_commit_answer_doubles_nothing",

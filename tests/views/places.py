@@ -80,9 +80,6 @@ SESSIONS = {
     "session-cancel": SESSION_QUESTION,
     "session-checkpoint": SESSION_ACT,
     "session-results": SESSION_PAGE,
-    "session-verdict": Place(alike(405), seeing(400, auditor=403)),
-    "session-verdict-all": Place(seeing(400, auditor=403), seeing(400, auditor=403)),
-    "session-verdict-undo": Place(alike(405), seeing(400, auditor=403)),
     "session-photo": SESSION_PAGE,
     "session-verdict": replace(SESSION_ACT, data={"one": "rejected 0"}),
     # Without a verdict nothing can be asked, and while photos are still judged nothing is done.
