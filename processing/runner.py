@@ -11,9 +11,9 @@ from typing import NoReturn
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
 from processing.analysis.pipeline import Pipeline, Prepared
+from processing.commits import commit_surely
 from processing.models import Batch, ImageResult, LeaseLost, ProcessingSession, StepRefused
 from processing.models.batch import Photo
 from processing.models.commit import Seal
@@ -24,7 +24,7 @@ from processing.scan import run_scan
 from processing.similarity import run_compare
 from processing.sources import Folder, SourceGone, path_text
 from processing.states import BatchKind
-from processing.worker import DATABASE_ERRORS, OUT_OF_MEMORY_EXIT, Presence
+from processing.worker import OUT_OF_MEMORY_EXIT, Presence
 
 logger = logging.getLogger(__name__)
 
@@ -381,35 +381,8 @@ class PhotoRun:
                 },
             )
         clock = time.monotonic()
-        commit_surely(self.batch, chunk, self.work)
+        commit_surely(self.batch, chunk, self.work.seal, self.work.presence)
         self.times.commit_s += time.monotonic() - clock
-
-
-def commit_surely(batch: Batch, chunk: list[ImageResult], work: Slice) -> None:
-    """Commit a chunk through database failures. After one the row is read again, never written blindly.
-
-    test: test_lost_commit_answer_doubles_nothing.
-    """
-    wait_s, unsure, tries = 0.25, False, 1
-    while True:
-        try:
-            if not (unsure and batch.has_landed()):
-                batch.commit(chunk, work.seal)
-        except DATABASE_ERRORS as error:
-            unsure = True
-            connection.close()
-            if work.presence.wants_to_stop:
-                raise
-            logger.warning("commit failed, waiting", extra={"error": str(error), "wait_s": wait_s})
-            tries += 1
-            work.presence.recorder.note_error(error, phase="waiting for the database", database_tries=tries)
-            time.sleep(wait_s)
-            wait_s = min(wait_s * 2, WAIT_S_MAX)
-        else:
-            if unsure:
-                work.presence.recorder.note_overcome()
-                work.presence.recorder.note(database_tries=0)
-            return
 
 
 def _cannot_be_read(photo: Photo, error: OSError) -> str:
