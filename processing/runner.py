@@ -13,7 +13,7 @@ from uuid import UUID
 from django.conf import settings
 
 from processing.analysis.pipeline import Pipeline, Prepared
-from processing.committing import WAIT_S_MAX, commit_surely
+from processing.commits import commit_surely
 from processing.models import Batch, ImageResult, LeaseLost, ProcessingSession, StepRefused
 from processing.models.batch import Photo
 from processing.models.commit import Seal
@@ -380,7 +380,7 @@ class PhotoRun:
                 },
             )
         clock = time.monotonic()
-        commit_surely(self.batch, chunk, self.work.presence, self.work.seal)
+        commit_surely(self.batch, chunk, self.work.seal, self.work.presence)
         self.times.commit_s += time.monotonic() - clock
 
 

@@ -72,7 +72,7 @@ MUTANTS = [
     ),
     Mutant(
         "after a lost answer the rows are read first",
-        "processing/committing.py",
+        "processing/commits.py",
         "if not (unsure and batch.has_landed()):",
         "if True:",
         "tests/test_runner_commits.py::test_lost_commit_answer_doubles_nothing",
@@ -365,8 +365,7 @@ MUTANTS = [
         "processing/runner.py",
         "        self._land_before_two_chunks(len(group))\n",
         "",
-        "tests/test_runner_commits.py::"
-        "test_death_would_discard_less_than_two_chunks_when_a_commit_takes_long",
+        "tests/test_runner_commits.py::test_death_would_discard_less_than_two_chunks_when_a_commit_takes_long",
     ),
     Mutant(
         "time limit of a photo, not of its source",

@@ -46,6 +46,16 @@ def measured_of(data: bytes) -> Measured:
     return Measured(sha256, Facts("JPEG", 3000, 2000, len(data), "sRGB"), {"focus": focus}, b"", None)
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is read of a photo before it is measured; nobody looks at pictures in a world."""
+
+    data: bytes
+    sha256: str = ""
+    pictures: None = None
+    facts: None = None
+
+
 class FakePipeline:
     """Stands for the pipeline of one process: measures by reading, dies of poison, takes the world's time."""
 
@@ -61,17 +71,21 @@ class FakePipeline:
     def count_device_bytes(self) -> None:
         """Hold no device memory, as on the CPU."""
 
-    def prepare(self, data: bytes) -> bytes:
-        """Decode."""
-        return data
+    def free_memory(self) -> None:
+        """Hold no buffers."""
 
-    def measure(self, batch: Sequence[bytes]) -> list[Measured]:
+    def prepare(self, data: bytes) -> Draft:
+        """Decode."""
+        return Draft(data)
+
+    def measure(self, batch: Sequence[Draft]) -> list[Measured]:
         """Measure, unless one of them is poison."""
         self.world.pause(self.world.random.uniform(0.1, MEASURE_S_MAX))
-        for data in batch:
-            if data.split()[0].decode() in POISONS:
-                self._suffer(data.split()[0].decode())
-        return [measured_of(data) for data in batch]
+        for draft in batch:
+            kind = draft.data.split()[0].decode()
+            if kind in POISONS:
+                self._suffer(kind)
+        return [measured_of(draft.data) for draft in batch]
 
     def _suffer(self, kind: str) -> None:
         acts: dict[str, Callable[[], object]] = {

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import OperationalError, connection
 from django.db.models.functions import Now
 
-from processing import cluster, parent, queue, recorder, runner, scan, tasks, worker
+from processing import cluster, commits, parent, queue, recorder, runner, scan, tasks, worker
 from processing.management import attendance
 from processing.models import ImageResult
 from processing.vitals import Vitals
@@ -285,7 +285,7 @@ def _replace_settings(patch: pytest.MonkeyPatch, place: Path) -> None:
 
 def _replace_time(patch: pytest.MonkeyPatch, stage: Stage) -> None:
     clock = SimpleNamespace(monotonic=stage.monotonic, sleep=stage.sleep)
-    for module in (worker, runner, scan, queue, tasks, detection, parent, attendance, automatic):
+    for module in (worker, runner, commits, scan, queue, tasks, detection, parent, attendance, automatic):
         patch.setattr(module, "time", clock)
     for vendor in ("sqlite", "postgresql"):
         patch.setattr(Now, f"as_{vendor}", lambda *args, **options: stage.now_sql(*args, **options))

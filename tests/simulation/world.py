@@ -176,7 +176,8 @@ class World:
     def freeze(self, process: Process, duration_s: float) -> None:
         """Let a process stand still, as SIGSTOP or a paused machine does."""
         self.note(f"{process.name} freezes for {duration_s:.1f} s")
-        process.frozen_until = self.now + duration_s
+        # A shorter freeze ends no longer one; `thaw` does.
+        process.frozen_until = max(process.frozen_until, self.now + duration_s)
 
     def thaw(self, process: Process, delay_s: float) -> None:
         """Let a frozen process go on soon; its threads find their place in the queue."""

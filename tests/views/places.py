@@ -85,7 +85,7 @@ SESSIONS = {
     # Without a verdict nothing can be asked, and while photos are still judged nothing is done.
     "session-verdict-all": Place(seeing(400, auditor=403), seeing(409, auditor=403), {"say": "approved"}),
     "session-verdict-undo": Place(alike(405), seeing(400, auditor=403)),
-    "session-thumbnail": MISSING_FILE,
+    "session-thumbnail": SESSION_FILE,
     "session-crop": MISSING_FILE,
     "session-picture": MISSING_FILE,
 }

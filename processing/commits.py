@@ -1,7 +1,8 @@
-"""Storing a chunk of verdicts for sure, however often the database goes away meanwhile."""
+"""Commits that outlast a database that is away for a while."""
 
 import logging
 import time
+from collections.abc import Sequence
 
 from django.db import connection
 
@@ -14,7 +15,7 @@ logger = logging.getLogger(__name__)
 WAIT_S_MAX = 10.0
 
 
-def commit_surely(batch: Batch, chunk: list[ImageResult], presence: Presence, seal: Seal) -> None:
+def commit_surely(batch: Batch, chunk: Sequence[ImageResult], seal: Seal, presence: Presence) -> None:
     """Commit a chunk through database failures. After one the row is read again, never written blindly.
 
     test: test_lost_commit_answer_doubles_nothing.
