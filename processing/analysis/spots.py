@@ -1,6 +1,6 @@
 """Finds the place of a photo that shows a fault best, from what was cut out of it; cheap, so in the decode thread.
 
-The measures are of whole tiles; here every eighth or sixteenth row tells which of the tiles is the worst one.
+The measures are of whole tiles; here every sixteenth row tells which of the tiles is the worst one.
 """
 
 import numpy as np
@@ -12,7 +12,8 @@ from processing.analysis.focus import DETAIL_MIN
 from processing.analysis.kernels import BLOCK_PX, CELL_PX, CELLS, GRID_PX, LAGS, STEP_LEVELS
 from processing.analysis.records import Spot
 
-FOCUS_ROWS = np.arange(GRID_PX, TILE_PX - GRID_PX, 2 * GRID_PX)
+ROWS_APART = 2 * GRID_PX
+FOCUS_ROWS = np.arange(GRID_PX, TILE_PX - GRID_PX, ROWS_APART)
 BLOCKS = TILE_PX // BLOCK_PX
 GREEN = 1
 
@@ -53,7 +54,7 @@ def _mean_square(values: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
 
 def find_grainiest(tiles: Pixels) -> int:
     """Number of the tile whose middle block has most diagonal detail, as noise.measure_noise has it."""
-    half = tiles[:, ::GRID_PX].astype(np.int16) - tiles[:, 1::GRID_PX]
+    half = tiles[:, ::ROWS_APART].astype(np.int16) - tiles[:, 1::ROWS_APART]
     detail = np.abs(half[:, :, ::2] - half[:, :, 1::2])
     blocks = detail.reshape(SPREAD_COUNT, BLOCKS, -1, BLOCKS, BLOCK_PX // 2).sum(axis=(2, 4))
     return int(np.median(blocks.reshape(SPREAD_COUNT, -1), axis=1).argmax())
@@ -61,7 +62,7 @@ def find_grainiest(tiles: Pixels) -> int:
 
 def find_blockiest(tiles: Pixels) -> int:
     """Number of the tile where the steps of one place of the 8-pixel grid stand out most, left to right."""
-    rows = tiles[:, ::GRID_PX].astype(np.int16)
+    rows = tiles[:, ::ROWS_APART].astype(np.int16)
     steps = np.minimum(np.abs(np.diff(rows[:, :, : TILE_PX - GRID_PX + 1], axis=2)), int(STEP_LEVELS))
     places = steps.sum(axis=1).reshape(SPREAD_COUNT, -1, GRID_PX).sum(axis=1)
     return int((places.max(axis=1) - np.median(places, axis=1)).argmax())

@@ -6,7 +6,7 @@ import torch
 from PIL import Image, ImageFilter, ImageOps
 
 from processing.analysis import artifacts, exposure, focus, noise
-from processing.analysis.cutting import CHOSEN_COUNT, SPREAD_COUNT, TILE_PX, cut_frame
+from processing.analysis.cutting import CHOSEN_COUNT, SPREAD_COUNT, TILE_PX, cut_frame, sample_pixels
 from processing.analysis.findings import split_sums, turn_spot
 from processing.analysis.kernels import BLOCKS_COUNT, Workspace
 
@@ -181,3 +181,13 @@ def test_spot_moves_with_the_photo_when_exif_turns_it(orientation: int) -> None:
     spot = turn_spot((4, 7), (30, 20), orientation)
 
     assert ImageOps.exif_transpose(stored).getpixel(spot) == 255
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (30, 700), (577, 1153)])
+def test_sample_is_of_single_pixels_at_even_distances(height: int, width: int) -> None:
+    pixels = np.random.default_rng(5).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    rows, columns = ((np.arange(576) * 2 + 1) * length // 1152 for length in (height, width))
+
+    sample = sample_pixels(pixels)
+
+    assert np.array_equal(sample, pixels[rows[:, None], columns[None, :]])
