@@ -13,7 +13,7 @@ from uuid import UUID
 from django.conf import settings
 
 from processing.analysis.pipeline import Pipeline, Prepared
-from processing.commits import commit_surely
+from processing.commits import WAIT_S_MAX, commit_surely
 from processing.models import Batch, ImageResult, LeaseLost, ProcessingSession, StepRefused
 from processing.models.batch import Photo
 from processing.models.commit import Seal
