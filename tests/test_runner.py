@@ -217,7 +217,9 @@ def test_input_error_stands_until_the_photo_was_read(tmp_path: Path, monkeypatch
         note_error, overcome = work.presence.recorder.note_error, work.presence.recorder.note_overcome
         read = lambda: recorder.read_flight(work.presence.recorder.token).error["stands"]  # noqa: E731
         monkeypatch.setattr(
-            work.presence.recorder, "note_error", lambda error: (note_error(error), words.append(read()))
+            work.presence.recorder,
+            "note_error",
+            lambda error, **facts: (note_error(error, **facts), words.append(read())),
         )
         monkeypatch.setattr(
             work.presence.recorder, "note_overcome", lambda: (overcome(), words.append(read()))
