@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import migrations
 from django.db.models import Q
 
-from processing import digests
+from processing import digests, keys
 
 if TYPE_CHECKING:
     from django.apps.registry import Apps
@@ -37,7 +37,9 @@ def _sum_before(apps: "Apps", alias: str, attempt: Any) -> bytes:
         if links:
             digest = digests.extend(digests.EMPTY, batch_id, links)
             total = digests.add_finished(total, batch_id, digest)
-    return total
+    # Version 0.1.0 could not undo, so every note is that of a recovery in force.
+    tag = keys.sign("recovery", attempt.session_id.bytes, attempt.number.to_bytes(8, "big"))
+    return digests.add(tag, total) if total else tag
 
 
 def drop_unsealed(apps: "Apps", editor: "BaseDatabaseSchemaEditor") -> None:
