@@ -40,6 +40,15 @@ def open_original(result: ImageResult) -> Original | None:
     return Original(file, content_type)
 
 
+def is_shown(result: ImageResult) -> bool:
+    """Say whether a browser would be sent the photo itself, so that no page asks for one that is not there."""
+    original = open_original(result)
+    if original is None:
+        return False
+    original.file.close()
+    return True
+
+
 def content_type_of(head: bytes) -> str | None:
     """Say by its first bytes as which picture a file may be sent; None when no browser shows it."""
     if head.startswith(JPEG):

@@ -13,6 +13,7 @@ from processing.gauges import Finding
 from processing.looking import Found, look
 from processing.marks import Curve, Loupe, Mark
 from processing.models import ImageResult, Override, ProcessingSession
+from processing.originals import is_shown
 from processing.overriding import newest_of
 from processing.pictures import Details
 from processing.states import Verdict
@@ -24,7 +25,6 @@ BEFORE, BEHIND = 2, 3
 STRIP_BEHIND = 2
 HISTORY_MAX = 50
 SHORT_HASH = 12
-BROWSER_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -81,6 +81,8 @@ class Review:
     refusal: str
     is_looked_before: bool
     is_looked_behind: bool
+    # Whether the file itself is there, is the one that was judged, and is of a type that browsers show.
+    shows_picture: bool
 
     @property
     def title(self) -> str:
@@ -101,11 +103,6 @@ class Review:
     def megapixels(self) -> str:
         """Its size in megapixels."""
         return gauges.amount(self.frame.width * self.frame.height / gauges.MEGA, "MP")
-
-    @property
-    def shows_picture(self) -> bool:
-        """Whether a browser can show the file itself."""
-        return _shows_picture(self.frame)
 
     @property
     def is_blank(self) -> bool:
@@ -131,11 +128,6 @@ class Review:
     def reject_words(self) -> str:
         """The words of the button that rejects."""
         return _("Keep rejected") if self.frame.verdict == Verdict.REJECTED else _("Reject")
-
-
-def _shows_picture(frame: Frame) -> bool:
-    """Where its pictures were kept, the file was once a photo, and is asked for itself if a browser can show it."""
-    return frame.has_thumbnail and frame.name.lower().endswith(BROWSER_SUFFIXES)
 
 
 def live_row(session: ProcessingSession, position: int) -> ImageResult | None:
@@ -172,12 +164,13 @@ def review_of(
         strip=_strip(session, before, row, behind, person),
         previous=before.rows[0].position if before.rows else None,
         next=behind.rows[0].position if behind.rows else None,
-        prefetched=[one.position for one in behind.rows if _shows_picture(frame_of(one, None, person))],
+        prefetched=[one.position for one in behind.rows if is_shown(one)],
         note=row.note,
         has_details=details is not None,
         refusal=refusal_of(session),
         is_looked_before=before.further is None,
         is_looked_behind=behind.further is None,
+        shows_picture=is_shown(row),
     )
 
 

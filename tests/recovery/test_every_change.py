@@ -180,6 +180,7 @@ def test_every_exchange_between_two_rows_is_found(
     assert is_found(sessions, exchange)
 
 
+@pytest.mark.vendor("sqlite")
 @EXAMPLES
 @given(data=st.data())
 def test_every_removal_and_every_row_added_is_found(

@@ -102,6 +102,7 @@ def test_walk_tells_an_answer_that_is_not_that_of_the_table(cookies: dict[str, s
     assert len(told) == 1 + len(places.OTHERS)
 
 
+@SQLITE
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_page_answers_everybody_as_the_table_says(
     cookies: dict[str, str], values: Values, method: str
