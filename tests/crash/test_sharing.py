@@ -12,7 +12,7 @@ from recovery.models import Crash
 from tests.crash.proof import assert_exact, assert_session_exact
 from tests.crash.studio import SMALL_STEPS, Studio, until
 
-pytestmark = pytest.mark.kill
+pytestmark = [pytest.mark.kill, pytest.mark.vendor("postgresql")]
 
 
 def stored(session: ProcessingSession) -> int:
