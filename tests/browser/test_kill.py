@@ -47,8 +47,10 @@ def make_owner() -> User:
 
 
 def test_session_is_recovered_from_the_dialog_after_everything_was_killed(
-    window: Window, studio: Studio
+    studio: Studio, window: Window
 ) -> None:
+    # Fixtures end in the order opposite to this one: the window must be closed before its server is killed,
+    # for a page that still asks every two seconds would complain of that.
     ines, page = make_owner(), window.page
     wait_for_results(studio.process())
     studio.kill_everything()
