@@ -19,6 +19,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+REQUEST_ID_KEY = "STOCKPROOF_REQUEST_ID"
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -37,7 +38,7 @@ class StrictPages:
         """Answer, with our headers."""
         offered = request.headers.get("X-Request-ID", "")
         request_id = offered if REQUEST_ID.fullmatch(offered) else secrets.token_hex(8)
-        request.META["STOCKPROOF_REQUEST_ID"] = request_id
+        request.META[REQUEST_ID_KEY] = request_id
         response = self.get_response(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)

@@ -83,6 +83,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "django_htmx",
+    # It brings the assets of the page that describes the REST interface.
+    "ninja",
     "django_q",
     # Before ours: what it finds out about a failed login is what the audit log then says of it.
     "axes",
@@ -92,6 +94,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.middleware.StrictPages",
+    "config.problems.Problems",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

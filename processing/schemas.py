@@ -1,0 +1,84 @@
+"""Shapes of the REST interface: what every operation shares, and the objects of sessions and photos.
+
+The objects are those that commands print as JSON, without `type`; a test holds each against what is published.
+"""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from ninja import Schema
+from pydantic import ConfigDict, Field
+
+from config.problems import CONTENT_TYPE
+
+LIMIT_DEFAULT, LIMIT_MAX = 50, 200
+Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX)]
+
+
+class Strict(Schema):
+    """What is sent to us: no other keys, and no value that would first have to be made one of the right type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Told(Schema):
+    """What we send: further keys may be added."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Problem(Told):
+    """A problem by RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    hint: str
+    request_id: str
+
+
+def refusals(*statuses: int) -> dict[str, Any]:
+    """Describe the problems that an operation may answer with, for `openapi_extra`; some any operation may."""
+    content = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    every = sorted({400, 401, 403, 422, 429, 500, 503, *statuses})
+    answers: dict[Any, Any] = {status: {"description": "A problem", "content": content} for status in every}
+    return answers
+
+
+class Worker(Told):
+    """A worker that is in a session's lane."""
+
+    worker: str
+    host: str
+    pid: int
+    device: str
+    heartbeat_age_s: float
+    photo: str | None
+
+
+class Session(Told):
+    """A session in a list."""
+
+    session: UUID
+    status: str
+    processed: int
+    total: int | None
+    approved: int
+    rejected: int
+    failed: int
+    skipped: int
+    rate_per_s: float | None
+    eta_s: float | None
+    name: str
+    source: str
+    preset: str
+    created_at: str
+
+
+class SessionPage(Told):
+    """Some sessions, newest first; `next` is what `after` takes for those that follow."""
+
+    items: list[Session]
+    next: str | None
