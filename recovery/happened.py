@@ -38,7 +38,7 @@ FACTS = {
     "panic": gettext_lazy("Record of a crash by the kernel"),
     "workers_count": gettext_lazy("Workers lost with it"),
 }
-SAID_ELSEWHERE = {"pid", "host", "boot_then", "boot_now", "is_parent", "is_far", "then", "now"}
+SAID_ELSEWHERE = {"batch", "pid", "host", "boot_then", "boot_now", "is_parent", "is_far", "then", "now"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ class Happened:
     sentences: list[str]
     others: list[Share]
     photo: str
+    crash: Crash | None
     at: datetime | None
     ago: str
     details: list[tuple[str, str]]
@@ -77,6 +78,7 @@ def happened_to(session: ProcessingSession) -> Happened:
         sentences=list(weighed.evidence) if weighed else [],
         others=list(_shares(weighed.probabilities)) if weighed else [],
         photo=weighed.photo if weighed else "",
+        crash=weighed,
         at=at,
         ago=ago(at) if at else "",
         details=list(_details(session, weighed)),
