@@ -59,19 +59,14 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class CrashLine:
-    """The session's last crash; probability is that of its cause, None when nothing was weighed."""
+    """The session's last crash: the most likely cause as a sentence, and how sure it is, empty when none is named."""
 
     cause: str
-    probability: float | None
+    certainty: str
     evidence: list[str]
     photo: str
     discarded_count: int
     detected_at: datetime
-
-    @property
-    def certainty(self) -> str:
-        """How sure the cause is, as a word."""
-        return "" if self.probability is None else wording.certainty(self.probability)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ FACTS = {
     "panic": gettext_lazy("Record of a crash by the kernel"),
     "workers_count": gettext_lazy("Workers lost with it"),
 }
-SAID_ELSEWHERE = {"pid", "host", "boot_then", "boot_now", "is_parent", "is_far", "then", "now"}
+SAID_ELSEWHERE = {"batch", "pid", "host", "boot_then", "boot_now", "is_parent", "is_far", "then", "now"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +52,14 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """What brought a session to a stop. `cause` is the sentence, `percent` its certainty, empty when not weighed."""
+    """What brought a session to a stop. `cause` is the sentence, `percent` its certainty, empty when none is named."""
 
     cause: str
     percent: str
     sentences: list[str]
     others: list[Share]
     photo: str
+    crash: Crash | None
     at: datetime | None
     ago: str
     details: list[tuple[str, str]]
@@ -73,10 +74,11 @@ def happened_to(session: ProcessingSession) -> Happened:
     at = session.crashed_at or (weighed.detected_at if weighed else None)
     return Happened(
         cause=cause_of(weighed) if weighed else _state_of(session),
-        percent=percent(_probability(weighed)) if weighed and weighed.probabilities else "",
+        percent=certainty_of(weighed) if weighed else "",
         sentences=list(weighed.evidence) if weighed else [],
         others=list(_shares(weighed.probabilities)) if weighed else [],
         photo=weighed.photo if weighed else "",
+        crash=weighed,
         at=at,
         ago=ago(at) if at else "",
         details=list(_details(session, weighed)),
@@ -130,8 +132,13 @@ def _shares(probabilities: Mapping[str, float]) -> Iterator[Share]:
     """Give what was weighed, the most likely first; what cannot have been is left out."""
     for name, share in sorted(probabilities.items(), key=lambda item: -item[1]):
         if share > 0:
-            word = str(CrashType(name).label).capitalize() if name in CrashType.values else name
-            yield Share(word, percent(share), f"{BAR_WIDTH * share:.1f}")
+            yield Share(_word_of(name), percent(share), f"{BAR_WIDTH * share:.1f}")
+
+
+def _word_of(cause: str) -> str:
+    if cause == CrashType.UNKNOWN:
+        return _("Nothing that leaves a trace")
+    return str(CrashType(cause).label).capitalize() if cause in CrashType.values else cause
 
 
 def _details(session: ProcessingSession, crash: Crash | None) -> Iterator[tuple[str, str]]:

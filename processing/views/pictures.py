@@ -8,10 +8,13 @@ from django.utils.cache import get_conditional_response, patch_cache_control
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from processing.models import ImageResult
-from processing.originals import open_original
+from processing.models import ImageResult, ProcessingSession
+from processing.models.result import ResultQuerySet
+from processing.originals import Original, open_listed, open_original
 from processing.pictures import read_crop, read_thumbnail
 from processing.views.guard import HtmxRequest, picture_page, seen_session
+from recovery.detection import last_crash_of
+from recovery.last_photo import photo_in_work
 
 KEPT_S = 300
 # Whatever the bytes are taken for, nothing in them runs and nobody frames them.
@@ -38,19 +41,35 @@ def crop(request: HtmxRequest, session_id: UUID, position: int) -> HttpResponseB
 @require_safe
 @picture_page
 def picture(request: HtmxRequest, session_id: UUID, position: int) -> HttpResponseBase:
-    """Send the photo itself from its source, if it is still the one that was judged and browsers can show it."""
-    result = _result(request, session_id, position)
-    original = open_original(result)
+    """Send the photo itself from its source, if it is still the one that was judged and browsers can show it.
+
+    Of photos without a verdict only the one that was in work at the last crash is sent, to those who decide on it.
+    """
+    session = seen_session(request, session_id)
+    row = _live(session, position).first()
+    original, name = _of_last_crash(session, position) if row is None else (open_original(row), row.sha256)
     if original is None:
         raise _missing(position)
     response = FileResponse(original.file, content_type=original.content_type)
-    return _as_picture(request, response, f'"{result.sha256}-picture"')
+    return _as_picture(request, response, f'"{name}-picture"')
+
+
+def _of_last_crash(session: ProcessingSession, position: int) -> tuple[Original | None, str]:
+    """Open the photo that was in work at the last crash, and name what it was when it was listed."""
+    crash = last_crash_of(session)
+    photo = photo_in_work(crash) if crash else None
+    if photo is None or photo.position != position:
+        return None, ""
+    return open_listed(session, photo), f"{position}-{photo.size_bytes}-{photo.mtime_ns}"
 
 
 def _result(request: HtmxRequest, session_id: UUID, position: int) -> ImageResult:
-    session = seen_session(request, session_id)
+    return get_object_or_404(_live(seen_session(request, session_id), position))
+
+
+def _live(session: ProcessingSession, position: int) -> ResultQuerySet:
     live = ImageResult.objects.live().select_related("session")
-    return get_object_or_404(live, session=session, position=position)
+    return live.filter(session=session, position=position)
 
 
 def _answer(request: HtmxRequest, result: ImageResult, kind: str, data: bytes | None) -> HttpResponseBase:

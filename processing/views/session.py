@@ -18,6 +18,7 @@ from processing.overview import CrashLine, Overview, overview_of
 from processing.views.guard import HtmxRequest, operated_session, page, person_of, seen_session
 from recovery import acts, checkpoint_acts, detection
 from recovery.audit import Action
+from recovery.happened import cause_of, certainty_of
 from recovery.kinds import CheckpointType
 from recovery.models import Crash
 
@@ -124,8 +125,8 @@ def _crash_of(session: ProcessingSession) -> CrashLine | None:
 
 def _line_of(crash: Crash) -> CrashLine:
     return CrashLine(
-        cause=crash.get_crash_type_display(),
-        probability=max(crash.probabilities.values(), default=None),
+        cause=cause_of(crash),
+        certainty=certainty_of(crash),
         evidence=crash.evidence,
         photo=crash.photo,
         discarded_count=crash.discarded_count,

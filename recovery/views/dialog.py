@@ -18,7 +18,8 @@ from recovery import detection
 from recovery.aftermath import done_of, earlier_of, undoing_of
 from recovery.audit import Action, ActRefused
 from recovery.forms import LookForm, RecoverForm, UndoForm
-from recovery.happened import happened_to
+from recovery.happened import Happened, happened_to
+from recovery.last_photo import LastPhoto, last_photo_of
 from recovery.models import Checkpoint, RecoveryAttempt
 from recovery.resume import execute_recovery
 from recovery.undo import rollback_recovery
@@ -139,6 +140,7 @@ def _page(
     if not looks_later:
         chosen = form["option"].value() if form is not None else None
         context["ways"] = ways_of(session, _checkpoint(session, asked.get("checkpoint")), chosen)
+        context["last_photo"] = _last_photo(context["happened"])
         context["undoing"] = undoing_of(session)
     return render(request, "recovery/recovery.html", context, status=status)
 
@@ -165,7 +167,11 @@ def _part(request: HtmxRequest, session: ProcessingSession, asked: dict[str, Any
     if asked["part"] == "undo":
         context["undoing"] = undoing_of(session)
         return render(request, "recovery/_undo.html", context)
-    context |= {"ways": ways_of(session, _checkpoint(session, asked["checkpoint"])), "is_part": True}
+    context |= {
+        "ways": ways_of(session, _checkpoint(session, asked["checkpoint"])),
+        "last_photo": _last_photo(context["happened"]),
+        "is_part": True,
+    }
     return render(request, "recovery/_ways.html", context)
 
 
@@ -184,6 +190,11 @@ def _done(request: HtmxRequest, session: ProcessingSession, number: int) -> Http
         "still": waiting_for(request.user).exclude(pk=session.pk)[:STILL_MAX],
     }
     return render(request, "recovery/done.html", context)
+
+
+def _last_photo(happened: Happened) -> LastPhoto | None:
+    """Give what shows the photo that was in work: its file may lie on a disk that is slow or gone, as the look does."""
+    return last_photo_of(happened.crash) if happened.crash else None
 
 
 def _undone(session: ProcessingSession, number: int | None) -> RecoveryAttempt | None:

@@ -82,8 +82,11 @@ def test_dialog_opens_by_itself_and_is_walked_by_keyboard(
     sign_in(page, live_server.url, ines)
     expect(page.locator("#recovery-dialog #go-on")).to_be_visible()
     assert page.evaluate("document.querySelector('#recovery-dialog').matches(':modal')")
-    assert focused(page) == "dialog-body"
+    assert focused(page) == "dialog-title"
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "none"
     assert_accessible(page)
+    page.keyboard.press("Tab")
+    assert focused(page) == "dialog-body"
 
     walked = []
     while focused(page) != "not-now" and len(walked) < TABS_MAX:

@@ -115,6 +115,22 @@ def test_dead_worker_of_a_living_parent_is_buried_after_its_grace() -> None:
     assert Crash.objects.get(pk=printed["crash"]).worker == dead
 
 
+def test_table_bears_no_figure_when_the_cause_is_unknown() -> None:
+    session = make_session()
+    session.latch()
+    crash = make_crash(
+        worker=make_worker(),
+        session=session,
+        crash_type="unknown",
+        probabilities={"unknown": 0.82},
+        photo="a.jpg",
+    )
+
+    lines = run("detect_crashes").out.splitlines()
+
+    assert lines[1].split()[:5] == [str(crash.pk), str(session.pk), "unknown", "-", "a.jpg"]
+
+
 def test_table_tells_people_the_cause_the_evidence_and_what_to_do() -> None:
     session = make_session()
     session.latch()

@@ -139,7 +139,7 @@ def test_crash_tells_the_last_error_the_photo_and_the_discarded_verdicts() -> No
     bury(worker, -9)
 
     (crash,) = Crash.objects.order_by("pk")
-    assert (crash.photo, crash.discarded_count) == ("a/2.jpg", 2)
+    assert (crash.photo, crash.facts["batch"], crash.discarded_count) == ("a/2.jpg", batch.pk, 2)
     assert crash.evidence[1] == "It was ended by signal 9 (SIGKILL)."
     assert "Its last error, which it had overcome, was: Input/output error" in crash.evidence
     assert (crash.crash_type, crash.facts["last_error"], crash.facts["exit_code"]) == (

@@ -136,15 +136,35 @@ def test_page_leads_to_the_recovery_when_the_session_was_interrupted(
     ines: Client, session: ProcessingSession
 ) -> None:
     session.latch()
-    make_crash(worker=make_worker(), session=session, photo="b/c.jpg", evidence=["A worker 7 ended."])
+    make_crash(
+        worker=make_worker(),
+        session=session,
+        crash_type="power_failure",
+        probabilities={"power_failure": 0.91},
+        photo="b/c.jpg",
+        evidence=["A worker 7 ended."],
+    )
 
     page = ines.get(address(session)).content.decode()
 
+    assert "<strong>Very likely a power failure</strong> (91\u00a0%)." in page
     assert "Interrupted at" in page
     assert f'href="/sessions/{session.pk}/recovery/">Recover…</a>' in page
     assert "Last crash" in page
     assert "A worker 7 ended." in page
     assert "b/c.jpg" in page
+
+
+def test_page_bears_no_figure_when_the_cause_of_the_crash_is_unknown(
+    ines: Client, session: ProcessingSession
+) -> None:
+    session.latch()
+    make_crash(worker=make_worker(), session=session, crash_type="unknown", probabilities={"unknown": 0.82})
+
+    page = ines.get(address(session)).content.decode()
+
+    assert "<strong>What ended it left no trace</strong>." in page
+    assert "82\u00a0%" not in page
 
 
 def test_page_says_why_the_session_failed(ines: Client, session: ProcessingSession) -> None:

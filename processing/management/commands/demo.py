@@ -21,6 +21,7 @@ from processing.proof import prove
 from processing.published import image_of
 from processing.states import Status
 from recovery.detection import crash_of, last_crash_of
+from recovery.happened import cause_of, certainty_of
 from recovery.plans import RecoveryOption, prepare_recovery_options
 from recovery.resume import execute_recovery
 
@@ -86,9 +87,11 @@ class Command(StockproofCommand):
         found = crash_of(crash)
         if self.wants_json:
             self.emit("crash", found)
+        sure = certainty_of(crash)
+        cause = f"{cause_of(crash)} ({sure})" if sure else cause_of(crash)
         self.note(
-            f"Interrupted by {crash.get_crash_type_display()} ({found['confidence']:.0%} sure): "
-            f"{' '.join(found['evidence'])} {crash.discarded_count} verdicts were not saved yet."
+            f"The run was interrupted. {cause}. {' '.join(found['evidence'])} "
+            f"{crash.discarded_count} verdicts were not saved yet."
         )
 
     def _tell_options(self, session: ProcessingSession) -> None:

@@ -7,6 +7,7 @@ from processing.management.base import StockproofCommand
 from processing.management.recoveries import tell_recoveries
 from recovery.automatic import recover_safe
 from recovery.detection import crash_of, detect_crashes_on_startup
+from recovery.models import CrashType
 
 COLUMNS = ("CRASH", "SESSION", "CAUSE", "SURE", "PHOTO", "DETECTED", "RECOVERABLE")
 PAGE_CRASHES = 200
@@ -64,7 +65,7 @@ class Command(StockproofCommand):
 
 def _row(crash: dict[str, Any]) -> list[object]:
     cause = crash["crash_type"].replace("_", " ")
-    sure = f"{crash['confidence']:.0%}"
+    sure = None if crash["crash_type"] == CrashType.UNKNOWN else f"{crash['confidence']:.0%}"
     recoverable = "yes" if crash["can_recover"] else "no"
     return [crash["crash"], crash["session"], cause, sure, crash["photo"], crash["detected_at"], recoverable]
 

@@ -7,7 +7,7 @@ from django.test import Client
 
 from processing.models import ProcessingSession
 from processing.states import Status
-from recovery.models import AuditEntry, Checkpoint, RecoveryAttempt
+from recovery.models import AuditEntry, Checkpoint, Crash, RecoveryAttempt
 from recovery.plans import state_of
 from recovery.views import dialog
 from tests.people import asked_by_htmx, make_user, signed_in
@@ -38,6 +38,17 @@ def test_page_says_what_happened_and_offers_three_ways(ines: Client, session: Pr
     assert "Puts all 10 verdicts aside and analyzes everything again." in page
     assert 'value="continue" checked' in page
     assert shown_state(page) == "0 interrupted 10"
+
+
+def test_page_bears_no_figure_beside_a_cause_that_is_unknown(
+    ines: Client, session: ProcessingSession
+) -> None:
+    Crash.objects.update(crash_type="unknown", probabilities={"unknown": 0.82, "out_of_memory": 0.18})
+
+    page = text_of(ines, session)
+
+    assert "<strong>What ended it left no trace</strong>." in page
+    assert "<span>Nothing that leaves a trace</span>" in page
 
 
 @pytest.mark.parametrize(
