@@ -43,12 +43,16 @@ class Disk:
 class Server:
     """A PostgreSQL with its data on a disk: it can be killed with all of its processes, and started again."""
 
-    def __init__(self, disk: Disk, folder: Path) -> None:
-        """Make a database cluster; the programs stay on another disk, in `folder`, which others must be able to enter."""
-        self._folder = disk.mount / "server"
+    def __init__(self, disk: Path, folder: Path, log_disk: Path | None = None) -> None:
+        """Make a database cluster on a disk, with its write-ahead log on another one if there is one for it.
+
+        The programs stay in `folder`, which others must be able to enter, as both disks.
+        """
+        self._folder = disk / "server"
         self._folder.mkdir()
         self._binaries = postgresql.find_binaries(folder)
-        initdb = [self._binaries / "initdb", *postgresql.INITDB_OPTIONS, "-D", self._folder / "data"]
+        apart = [] if log_disk is None else ["-X", log_disk / "log"]
+        initdb = [self._binaries / "initdb", *postgresql.INITDB_OPTIONS, "-D", self._folder / "data", *apart]
         maker = postgresql._start(self._folder, initdb, give_away=True)
         maker.communicate()
         assert maker.returncode == 0
@@ -73,9 +77,14 @@ class Server:
         self._process = postgresql._start(self._folder, [*command, *options])
         postgresql._wait_until_ready(self._folder)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has given up by itself."""
+        return self._process.poll() is not None
+
     def kill(self) -> None:
-        """Kill all of its processes at once, and wait until none has a file open."""
-        children = _children_of(self._process.pid)
+        """Kill all of its processes at once, those that live, and wait until none has a file open."""
+        children = [] if self.has_ended else _children_of(self._process.pid)
         for pid in (self._process.pid, *children):
             kill(pid)
         self._process.communicate()
