@@ -7,7 +7,7 @@ from pathlib import Path
 from tests import postgresql
 from tests.crash.studio import kill, until
 
-IMAGE_BYTES = 512 * 1024 * 1024
+IMAGE_MB = 512
 
 
 class NoPowerCuts(Exception):
@@ -17,23 +17,23 @@ class NoPowerCuts(Exception):
 class Disk:
     """One image and the folder where it is mounted."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, size_mb: int = IMAGE_MB) -> None:
         """Make the image and mount it. Raises NoPowerCuts."""
         if os.geteuid() != 0:
             raise NoPowerCuts("Mounting an image takes root.")
-        self._image, self.mount = folder / "disk.img", folder / "disk"
+        self.image, self.mount = folder / "disk.img", folder / "disk"
         self.mount.mkdir(parents=True)
-        with self._image.open("wb") as image:
-            image.truncate(IMAGE_BYTES)
+        with self.image.open("wb") as image:
+            image.truncate(size_mb * 1024 * 1024)
         try:
-            _run("mkfs.ext4", "-q", "-F", str(self._image))
+            _run("mkfs.ext4", "-q", "-F", str(self.image))
             self.plug_in()
         except (FileNotFoundError, subprocess.CalledProcessError) as error:
             raise NoPowerCuts(f"No image can be mounted here: {error}") from error
 
-    def plug_in(self) -> None:
-        """Mount it: the file system replays its log."""
-        _run("mount", "-o", "loop", str(self._image), str(self.mount))
+    def plug_in(self, how: str = "rw") -> None:
+        """Mount it to be read and written, or read only by "ro": the file system replays its log."""
+        _run("mount", "-o", f"loop,{how}", str(self.image), str(self.mount))
 
     def unplug(self) -> None:
         """Unmount it; a file that somebody has open makes this fail, and the test with it."""
