@@ -86,6 +86,26 @@ def fill_disk(path: str) -> None:
             file.write(bytes(MEMORY_BYTES))
 
 
+def fill_postgresql() -> None:
+    """Write until the disk of the table that was made for it is full."""
+    from django.db import connection  # noqa: PLC0415 -- this cause alone needs it
+
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute("INSERT INTO filler SELECT repeat('x', 1000) FROM generate_series(1, 1000)")
+
+
+def fill_sqlite(path: str) -> None:
+    """Write until the disk of a database is full."""
+    import sqlite3  # noqa: PLC0415 -- this cause alone needs it
+
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE filler (text)")
+        while True:
+            database.execute("INSERT INTO filler VALUES (zeroblob(100000))")
+            database.commit()
+
+
 def read_bad_disk() -> None:
     """Read what cannot be read: the kernel answers EIO for an address that is mapped nowhere."""
     with Path("/proc/self/mem").open("rb", buffering=0) as file:
@@ -111,6 +131,8 @@ CAUSES: dict[str, Callable[..., None]] = {
     "refused_by_postgresql": be_refused_by_postgresql,
     "cut": be_cut,
     "disk_full": fill_disk,
+    "postgresql_full": fill_postgresql,
+    "sqlite_full": fill_sqlite,
     "disk_broken": read_bad_disk,
 }
 

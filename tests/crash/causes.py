@@ -9,6 +9,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from django.db import connection
 
 from processing import burial
 from processing.models import ProcessingSession, Worker
@@ -18,13 +21,15 @@ from recovery import checkpoints, detection
 from recovery.detection import record_crash
 from recovery.evidence import THIS_MACHINE
 from recovery.models import Crash, CrashType
-from tests.crash.places import memory_group, small_disk
+from tests import postgresql
+from tests.crash.places import memory_group, own_disk, small_disk
 from tests.crash.studio import ROOT, until
 from tests.factories import make_batch, make_session
 
 GROUP_BYTES = 160 * 1024 * 1024
 FULL_BYTES = 32 * 1024 * 1024
 DEADLINE_S = 60.0
+SMALL_DISK_MB = 2
 AFTER_REBOOT = replace(THIS_MACHINE, boot=lambda: "00000000-0000-0000-0000-000000000000")
 FILL = "held = []\nwhile True: held.append(bytearray(b'x' * 2**24))"
 
@@ -155,6 +160,35 @@ def disk_full(hospital: Hospital) -> Crash:
         return seen("disk_full", path)(hospital)
 
 
+def database_full(hospital: Hospital) -> Crash:
+    """Write more into a database than its disk holds."""
+    if connection.vendor == "postgresql":
+        with table_on_small_disk():
+            return seen("postgresql_full")(hospital)
+    with own_disk(hospital.folder / "small", SMALL_DISK_MB) as disk:
+        return seen("sqlite_full", str(disk / "full.sqlite3"))(hospital)
+
+
+@contextmanager
+def table_on_small_disk() -> Iterator[None]:
+    """Have a table "filler" whose disk is small, in a folder that PostgreSQL may enter."""
+    owner = postgresql._unprivileged_owner()
+    with (
+        TemporaryDirectory(prefix="stockproof-small-") as folder,
+        own_disk(Path(folder, "disk"), SMALL_DISK_MB) as disk,
+    ):
+        for path in (folder, disk):
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE TABLESPACE small LOCATION '{disk}'")
+            cursor.execute("CREATE TABLE filler (text text) TABLESPACE small")
+            try:
+                yield
+            finally:
+                cursor.execute("DROP TABLE filler")
+                cursor.execute("DROP TABLESPACE small")
+
+
 def memory_kill(hospital: Hospital, *, is_seen: bool = True) -> Crash:
     """Let the kernel kill a process that takes more than its memory group may have."""
     with memory_group(GROUP_BYTES) as group:
@@ -208,6 +242,7 @@ CAUSES: dict[str, tuple[CrashType, Callable[[Hospital], Crash]]] = {
     "PostgreSQL refused": (CrashType.NETWORK_FAILURE, seen("refused_by_postgresql")),
     "connection cut": (CrashType.NETWORK_FAILURE, seen("cut")),
     "disk full": (CrashType.STORAGE_FAILURE, disk_full),
+    "disk of the database full": (CrashType.STORAGE_FAILURE, database_full),
     "disk broken": (CrashType.STORAGE_FAILURE, seen("disk_broken")),
     "SIGTERM": (CrashType.STOPPED, terminated),
     "SIGTERM, then SIGKILL": (CrashType.STOPPED, stopped_then_killed),

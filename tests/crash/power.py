@@ -7,7 +7,7 @@ from pathlib import Path
 from tests import postgresql
 from tests.crash.studio import kill, until
 
-IMAGE_BYTES = 512 * 1024 * 1024
+IMAGE_MB = 512
 
 
 class NoPowerCuts(Exception):
@@ -17,23 +17,23 @@ class NoPowerCuts(Exception):
 class Disk:
     """One image and the folder where it is mounted."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, size_mb: int = IMAGE_MB) -> None:
         """Make the image and mount it. Raises NoPowerCuts."""
         if os.geteuid() != 0:
             raise NoPowerCuts("Mounting an image takes root.")
-        self._image, self.mount = folder / "disk.img", folder / "disk"
+        self.image, self.mount = folder / "disk.img", folder / "disk"
         self.mount.mkdir(parents=True)
-        with self._image.open("wb") as image:
-            image.truncate(IMAGE_BYTES)
+        with self.image.open("wb") as image:
+            image.truncate(size_mb * 1024 * 1024)
         try:
-            _run("mkfs.ext4", "-q", "-F", str(self._image))
+            _run("mkfs.ext4", "-q", "-F", str(self.image))
             self.plug_in()
         except (FileNotFoundError, subprocess.CalledProcessError) as error:
             raise NoPowerCuts(f"No image can be mounted here: {error}") from error
 
-    def plug_in(self) -> None:
-        """Mount it: the file system replays its log."""
-        _run("mount", "-o", "loop", str(self._image), str(self.mount))
+    def plug_in(self, how: str = "rw") -> None:
+        """Mount it to be read and written, or read only by "ro": the file system replays its log."""
+        _run("mount", "-o", f"loop,{how}", str(self.image), str(self.mount))
 
     def unplug(self) -> None:
         """Unmount it; a file that somebody has open makes this fail, and the test with it."""
@@ -43,12 +43,16 @@ class Disk:
 class Server:
     """A PostgreSQL with its data on a disk: it can be killed with all of its processes, and started again."""
 
-    def __init__(self, disk: Disk, folder: Path) -> None:
-        """Make a database cluster; the programs stay on another disk, in `folder`, which others must be able to enter."""
-        self._folder = disk.mount / "server"
+    def __init__(self, disk: Path, folder: Path, log_disk: Path | None = None) -> None:
+        """Make a database cluster on a disk, with its write-ahead log on another one if there is one for it.
+
+        The programs stay in `folder`, which others must be able to enter, as both disks.
+        """
+        self._folder = disk / "server"
         self._folder.mkdir()
         self._binaries = postgresql.find_binaries(folder)
-        initdb = [self._binaries / "initdb", *postgresql.INITDB_OPTIONS, "-D", self._folder / "data"]
+        apart = [] if log_disk is None else ["-X", log_disk / "log"]
+        initdb = [self._binaries / "initdb", *postgresql.INITDB_OPTIONS, "-D", self._folder / "data", *apart]
         maker = postgresql._start(self._folder, initdb, give_away=True)
         maker.communicate()
         assert maker.returncode == 0
@@ -73,9 +77,14 @@ class Server:
         self._process = postgresql._start(self._folder, [*command, *options])
         postgresql._wait_until_ready(self._folder)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has given up by itself."""
+        return self._process.poll() is not None
+
     def kill(self) -> None:
-        """Kill all of its processes at once, and wait until none has a file open."""
-        children = _children_of(self._process.pid)
+        """Kill all of its processes at once, those that live, and wait until none has a file open."""
+        children = [] if self.has_ended else _children_of(self._process.pid)
         for pid in (self._process.pid, *children):
             kill(pid)
         self._process.communicate()

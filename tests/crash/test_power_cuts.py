@@ -36,7 +36,7 @@ class House:
     def furnish(self, vendor: str) -> None:
         """Put a migrated database on the disk."""
         if vendor == "postgresql":
-            self._server = Server(self._disk, self._folder)
+            self._server = Server(self._disk.mount, self._folder)
         url = self._server.url if self._server else f"sqlite:///{self._disk.mount / 'db.sqlite3'}"
         self.place = Place(url, self._disk.mount / "var")
         self._forks.do(self.place, "migrate")

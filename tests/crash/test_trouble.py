@@ -6,21 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
 from django.db import connection
 
 from processing.models import ImageResult
 from processing.states import Status
 from recovery.models import Crash, RecoveryAttempt
-from tests.crash.places import NotToBeHad, fill, own_disk
 from tests.crash.proof import assert_emergency_told, assert_exact
 from tests.crash.studio import Run, Studio, until
 from tests.crash.victim import Deed
-from tests.databases import Databases, point_django_at
 
 pytestmark = pytest.mark.kill
 
-DISK_MB = 48
 FILE_BYTES_MAX = 96 * 1024
 
 
@@ -54,42 +50,6 @@ def test_session_fails_and_goes_on_from_the_photo_when_a_worker_met_an_unexpecte
     assert_exact(studio, undisturbed)
     assert (recovery["keep"], recovery["redo"], kept <= stored()) == (len(kept), 0, True)
     assert Crash.objects.count() == 0
-
-
-@pytest.fixture
-def small_disk(
-    databases: Databases, transactional_db: None, tmp_path: Path, photos: Path, settings: object
-) -> Iterator[Studio]:
-    """An installation whose SQLite file lies on a small disk; Django of this process reads it meanwhile."""
-    try:
-        with own_disk(tmp_path / "disk", DISK_MB) as disk:
-            studio = Studio(tmp_path, f"sqlite:///{disk / 'stockproof.sqlite3'}", photos)
-            settings.STOCKPROOF_VAR = studio.var
-            point_django_at(f"sqlite:///{disk / 'stockproof.sqlite3'}")
-            try:
-                call_command("migrate", verbosity=0)
-                connection.close()  # So the log of what was written begins anew, with no room of its own.
-                yield studio
-            finally:
-                studio.kill_everything()
-                point_django_at(databases.current.url)
-    except NotToBeHad as reason:
-        pytest.skip(str(reason))
-
-
-@pytest.mark.vendor("sqlite")
-def test_run_waits_and_goes_on_by_itself_when_the_disk_is_full(small_disk: Studio, undisturbed: str) -> None:
-    run = small_disk.process()
-    until(ImageResult.objects.exists)
-
-    ballast = fill(small_disk.folder / "disk")
-    until(lambda: "commit failed, waiting" in run.log())
-
-    kept = stored()
-    assert "database or disk is full" in run.log()
-    assert run.process.poll() is None
-    ballast.unlink()
-    assert_waited_and_went_on(run, small_disk, undisturbed, kept)
 
 
 @pytest.mark.vendor("sqlite")
