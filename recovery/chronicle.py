@@ -16,7 +16,6 @@ from recovery.aftermath import title_of
 from recovery.audit import DONE, Action
 from recovery.happened import cause_of, certainty_of
 from recovery.models import AuditEntry, Checkpoint, CheckpointType, Crash, RecoveryAttempt
-from recovery.undo import newest_attempt
 
 EVENTS_PER_PAGE = 40
 HELD_BY_PEOPLE = (Action.PAUSE, Action.RESUME, Action.CANCEL)
@@ -137,17 +136,15 @@ def _crashes(session: ProcessingSession, before: datetime | None = None) -> Iter
 
 
 def _recoveries(session: ProcessingSession, before: datetime | None = None) -> Iterator[Event]:
-    newest = newest_attempt(session)
     attempts = RecoveryAttempt.objects.filter(session=session)
     for attempt in _newest(attempts, "created_at", before):
-        is_newest = newest is not None and newest.pk == attempt.pk
         yield Event(
             at=attempt.created_at,
             icon="undo",
             title=title_of(attempt),
             note=_numbers(attempt),
             look="recovery",
-            undoes=attempt.number if is_newest else None,
+            undoes=attempt.number if attempt.undone_at is None else None,
         )
     for attempt in _newest(attempts.exclude(undone_at=None), "undone_at", before):
         by = attempt.undone_by or _("nobody named")

@@ -1,5 +1,6 @@
 """The timeline and the checkpoints of a session: what they tell, and what people do there."""
 
+import re
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -71,15 +72,40 @@ def test_events_tell_pauses_checkpoints_crashes_recoveries_and_undos_newest_firs
     assert titles(session)[-1] == "Created by ines"
 
 
-def test_undo_is_offered_at_the_newest_recovery_in_force_alone(session: ProcessingSession) -> None:
-    acts.pause(session, actor="ines")
-    execute_recovery(session, "continue", by="ines")
-    acts.pause(session, actor="ines")
-    execute_recovery(session, "restart_batch", by="ines")
+def recover_twice(session: ProcessingSession) -> None:
+    """Let two recoveries stand on each other; the second one puts two verdicts aside."""
+    for option in ("continue", "restart_batch"):
+        acts.pause(session, actor="ines")
+        execute_recovery(session, option, by="ines")
+
+
+def test_undo_is_offered_at_every_recovery_in_force(session: ProcessingSession) -> None:
+    recover_twice(session)
 
     offered = [event.undoes for event in events_of(session, Kind.CRASHES)[0]]
+    rollback_recovery(session, 2, by="ines")
+    still = [event.undoes for event in events_of(session, Kind.CRASHES)[0]]
 
-    assert offered == [session.attempt, None]
+    assert offered == [2, 1]
+    assert still == [None, None, 1]
+
+
+def test_undo_of_the_timeline_leads_to_what_it_does_and_does_that(
+    ines: Client, session: ProcessingSession
+) -> None:
+    recover_twice(session)
+
+    timeline = ines.get(address(session, "timeline")).content.decode()
+    links = re.findall(r'href="([^"#]+)#undo"', timeline)
+    shown = ines.get(links[-1]).content.decode()
+    response = ines.post(address(session, "recovery/undo"), {"number": "1", "attempt": "2"})
+
+    assert [link.rpartition("?")[2] for link in links] == ["done=2", "done=1"]
+    assert "The recovery that stands on it is undone with it." in shown
+    assert "2 verdicts that it put aside come back." in shown
+    assert '<input type="hidden" name="number" value="1">' in shown
+    assert response.status_code == 303
+    assert session.counts()["processed"] == 10
 
 
 def test_events_are_paged_without_loss_or_repetition(session: ProcessingSession) -> None:
