@@ -1,6 +1,7 @@
 """The timeline and the checkpoints of a session: what they tell, and what people do there."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,10 +17,10 @@ from processing.models import ProcessingSession, Worker
 from recovery import acts, checkpoint_acts
 from recovery.chronicle import EVENTS_PER_PAGE, Kind, events_of
 from recovery.kinds import CheckpointType
-from recovery.models import AuditEntry, Checkpoint
+from recovery.models import AuditEntry, Checkpoint, Crash
 from recovery.resume import execute_recovery
 from recovery.undo import rollback_recovery
-from tests.factories import make_crash, make_worker
+from tests.factories import MADE_AT, make_crash, make_worker
 from tests.people import address, make_user, signed_in
 from tests.recovery.sound import sound_session, write_files
 
@@ -120,6 +121,35 @@ def test_events_are_paged_without_loss_or_repetition(session: ProcessingSession)
     assert shown == list(Checkpoint.objects.newest_first(session).values_list("pk", flat=True))
 
 
+def test_events_of_one_instant_are_not_parted_by_pages(session: ProcessingSession) -> None:
+    worker = make_worker()
+    crashes = [
+        make_crash(worker=worker, session=session, detected_at=MADE_AT) for _ in range(EVENTS_PER_PAGE + 5)
+    ]
+
+    alone, end = events_of(session, Kind.CRASHES)
+    among, _ = events_of(session)
+    Crash.objects.filter(pk=crashes[0].pk).update(detected_at=MADE_AT - timedelta(seconds=1))
+    first, more = events_of(session, Kind.CRASHES)
+    second, _ = events_of(session, Kind.CRASHES, more)
+
+    assert (len(alone), end) == (len(crashes), None)
+    assert [event.look for event in among].count("crash") == len(crashes)
+    assert (len(first), len(second), more) == (len(crashes) - 1, 1, MADE_AT)
+
+
+def test_checkpoints_of_one_instant_are_not_parted_by_pages(
+    ines: Client, session: ProcessingSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recovery.views.checkpoints.CHECKPOINTS_PER_PAGE", 2)
+    Checkpoint.objects.update(created_at=MADE_AT)
+
+    page = ines.get(address(session, "checkpoints"))
+
+    assert len(page.context["lines"]) == Checkpoint.objects.count() > 2
+    assert page.context["more"] is None
+
+
 @pytest.mark.parametrize("page", ["timeline", "checkpoints"])
 def test_pages_cost_as_many_queries_with_many_rows_as_with_few(
     ines: Client, session: ProcessingSession, page: str
@@ -207,6 +237,7 @@ def test_clean_up_says_what_is_wrong_and_deletes_nothing(
     [
         ("timeline/?kind=nonsense", 400),
         ("timeline/?before=yesterday", 400),
+        ("timeline/?before=0001-01-01T00:00:00%2B14:00", 400),
         ("timeline/?before=" + "9" * 500, 400),
         ("timeline/?before=2026-11-24T10:00:00%2B00:00", 200),
         ("checkpoints/?before=%00", 400),
