@@ -167,11 +167,20 @@ class ResultAdmin(MachineRowAdmin):
     )
 
 
+# What a worker's row says of the sessions that it works for, and what it proves itself by.
+WORKERS_OWN = ("serves", "lane_session", "telemetry", "token")
+
+
 @admin.register(Worker)
 class WorkerAdmin(MachineRowAdmin):
-    """Workers and parents; they work for all."""
+    """Workers and parents; they work for all, so what they do for whom is shown to those who see all sessions."""
 
     session_field = ""
+
+    def get_exclude(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002 -- the admin's signature
+        """Keep names and photos of others back. test: test_worker_tells_nothing_of_the_sessions_of_others."""
+        return () if access.may_audit(request.user) else WORKERS_OWN
+
     list_display = (
         "host",
         "pid",

@@ -22,10 +22,11 @@ OPTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Undoing:
-    """What an undo of the newest recovery would do; `reason` says why it cannot be."""
+    """What an undo of a recovery would do; `above` names what goes with it, `reason` says why it cannot be."""
 
     attempt: RecoveryAttempt
     title: str
+    above: str
     back: str
     aside: str
     keep: str
@@ -51,7 +52,6 @@ class Done:
     title: str
     sentence: str
     steps: list[str]
-    is_newest: bool
 
 
 def title_of(attempt: RecoveryAttempt) -> str:
@@ -64,27 +64,21 @@ def title_of(attempt: RecoveryAttempt) -> str:
     return str(OPTIONS.get(attempt.option) or attempt.option)
 
 
-def done_of(session: ProcessingSession, attempt: RecoveryAttempt) -> Done:
+def done_of(attempt: RecoveryAttempt) -> Done:
     """Say what a recovery has done, by the numbers that it stored itself."""
-    newest = newest_attempt(session)
-    return Done(
-        attempt=attempt,
-        title=title_of(attempt),
-        sentence=_sentence(attempt),
-        steps=_steps(attempt),
-        is_newest=newest is not None and newest.pk == attempt.pk,
-    )
+    return Done(attempt, title_of(attempt), _sentence(attempt), _steps(attempt))
 
 
-def undoing_of(session: ProcessingSession) -> Undoing | None:
-    """Say what an undo of the newest recovery would give back and put aside; None when there is none to undo."""
-    attempt = newest_attempt(session)
-    if attempt is None:
+def undoing_of(session: ProcessingSession, attempt: RecoveryAttempt | None = None) -> Undoing | None:
+    """Say what an undo of a recovery, by default the newest, would give back and put aside; None: none to undo."""
+    attempt = attempt or newest_attempt(session)
+    if attempt is None or attempt.undone_at is not None:
         return None
     moved = preview_undo(session, attempt.number)
     return Undoing(
         attempt=attempt,
         title=title_of(attempt),
+        above=_above(attempt),
         back=_back(moved["back"]),
         aside=_aside(moved["aside"]),
         keep=_keep(moved["keep"], attempt.created_at),
@@ -140,6 +134,20 @@ def _steps(attempt: RecoveryAttempt) -> list[str]:
             ).format(number=wording.grouped(preview["left"]))
         )
     return [*steps, _("A checkpoint taken, and the act written to the audit log")]
+
+
+def _above(attempt: RecoveryAttempt) -> str:
+    above = RecoveryAttempt.objects.filter(
+        session=attempt.session_id, undone_at=None, number__gt=attempt.number
+    )
+    count = above.count()
+    if not count:
+        return ""
+    return ngettext(
+        "The recovery that stands on it is undone with it.",
+        "The {number} recoveries that stand on it are undone with it.",
+        count,
+    ).format(number=wording.grouped(count))
 
 
 def _back(count: int) -> str:

@@ -52,8 +52,16 @@ def recover_safe(policy: str = "safe", *, by: str = BY) -> list[Done]:
 def recover_each(
     sessions: Iterable[ProcessingSession], policy: str, *, by: str, address: str | None = None
 ) -> Iterator[Outcome]:
-    """Continue some sessions, one by one, as far as the policy lets them go on; say of each what became of it."""
-    for session in sessions:
+    """Continue some interrupted sessions, one by one, as far as the policy lets them go on; say what became of each.
+
+    One that somebody has recovered meanwhile, and perhaps paused for a reason, is left as it is.
+    test: test_session_that_was_paused_meanwhile_does_not_go_on_with_others.
+    """
+    for one in sessions:
+        session = ProcessingSession.objects.interrupted().filter(pk=one.pk).first()
+        if session is None:
+            yield Outcome(one, None, "It is not interrupted any more: somebody else was first.")
+            continue
         option = way_on(session)
         if not may_go_on(option, policy):
             logger.info("session left to a person", extra={"session": str(session.pk), "risks": option.risks})

@@ -15,8 +15,8 @@ from recovery import seal
 from recovery.aftermath import title_of
 from recovery.audit import DONE, Action
 from recovery.happened import cause_of, certainty_of
+from recovery.instants import whole_instants
 from recovery.models import AuditEntry, Checkpoint, CheckpointType, Crash, RecoveryAttempt
-from recovery.undo import newest_attempt
 
 EVENTS_PER_PAGE = 40
 HELD_BY_PEOPLE = (Action.PAUSE, Action.RESUME, Action.CANCEL)
@@ -64,11 +64,19 @@ def events_of(
     session: ProcessingSession, kind: str = Kind.ALL, before: datetime | None = None
 ) -> tuple[list[Event], datetime | None]:
     """Give a page of events, the newest first, and the instant before which the next page goes on; None: no more."""
-    earlier = {} if before is None else {"before": before}
-    found = [event for read in _sources(kind) for event in read(session, **earlier)]
-    found.sort(key=lambda event: event.at, reverse=True)
-    shown = found[:EVENTS_PER_PAGE]
-    return shown, shown[-1].at if len(found) > EVENTS_PER_PAGE else None
+    found = _read(session, kind, before)
+    if len(found) <= EVENTS_PER_PAGE:
+        return found, None
+    last = found[EVENTS_PER_PAGE - 1].at
+    shown = [event for event in found if event.at >= last]
+    goes_on = len(found) > len(shown) or bool(_read(session, kind, last))
+    return shown, last if goes_on else None
+
+
+def _read(session: ProcessingSession, kind: str, before: datetime | None) -> list[Event]:
+    """Read a page of each source at least, the newest first."""
+    found = [event for read in _sources(kind) for event in read(session, before)]
+    return sorted(found, key=lambda event: event.at, reverse=True)
 
 
 def _sources(kind: str) -> list[Callable[..., Iterator[Event]]]:
@@ -82,7 +90,7 @@ def _sources(kind: str) -> list[Callable[..., Iterator[Event]]]:
 
 def _newest(rows: Any, column: str, before: datetime | None) -> Any:
     earlier = rows if before is None else rows.filter(**{f"{column}__lt": before})
-    return earlier.order_by(f"-{column}", "-pk")[: EVENTS_PER_PAGE + 1]
+    return whole_instants(earlier, column, EVENTS_PER_PAGE + 1)
 
 
 def _checkpoints(session: ProcessingSession, before: datetime | None = None) -> Iterator[Event]:
@@ -137,17 +145,15 @@ def _crashes(session: ProcessingSession, before: datetime | None = None) -> Iter
 
 
 def _recoveries(session: ProcessingSession, before: datetime | None = None) -> Iterator[Event]:
-    newest = newest_attempt(session)
     attempts = RecoveryAttempt.objects.filter(session=session)
     for attempt in _newest(attempts, "created_at", before):
-        is_newest = newest is not None and newest.pk == attempt.pk
         yield Event(
             at=attempt.created_at,
             icon="undo",
             title=title_of(attempt),
             note=_numbers(attempt),
             look="recovery",
-            undoes=attempt.number if is_newest else None,
+            undoes=attempt.number if attempt.undone_at is None else None,
         )
     for attempt in _newest(attempts.exclude(undone_at=None), "undone_at", before):
         by = attempt.undone_by or _("nobody named")

@@ -85,7 +85,7 @@ def record_crash(burial: Burial, machine: Machine = THIS_MACHINE) -> None:
             probabilities=verdict.probabilities,
             evidence=list(verdict.evidence),
             facts=evidence.as_facts() | {"batch": burial.flight.batch},
-            photo=burial.flight.photo,
+            photo="" if session_id is None else burial.photos.get(session_id, ""),
             discarded_count=0 if session_id is None else burial.discarded.get(session_id, 0),
             interrupts=session_id in burial.interrupted,
         )

@@ -1,6 +1,6 @@
 """What people may send to the pages of recovery."""
 
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,13 @@ STATE_LENGTH_MAX = 80
 NUMBER_MAX = 2**31 - 1
 BATCH_MAX = 200
 DEFAULT_SINCE = "30d"
+YEARS = range(1970, 9999)
+
+
+def is_day(day: date) -> None:
+    """Refuse days that no log has an entry of. Raises ValidationError."""
+    if day.year not in YEARS:
+        raise ValidationError(_("Give a day of this age, such as 2026-11-24."))
 
 
 class LookForm(forms.Form):
@@ -123,6 +130,14 @@ class TimelineForm(forms.Form):
         required=False, input_formats=["%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S%z"]
     )
 
+    def clean_before(self) -> datetime | None:
+        """Read it in UTC, as the database keeps it. Raises ValidationError where that is in no year."""
+        before: datetime | None = self.cleaned_data["before"]
+        try:
+            return before and before.astimezone(UTC)
+        except OverflowError as error:
+            raise ValidationError(_("That is no instant of a page.")) from error
+
 
 class PinForm(forms.Form):
     """Whether a checkpoint is kept for ever."""
@@ -183,8 +198,8 @@ class AuditForm(forms.Form):
         choices=[("", ""), *((action.value, action.value) for action in Action)], required=False
     )
     session = forms.CharField(max_length=200, required=False)
-    first = forms.DateField(required=False)
-    last = forms.DateField(required=False)
+    first = forms.DateField(required=False, validators=[is_day])
+    last = forms.DateField(required=False, validators=[is_day])
     before = forms.IntegerField(min_value=0, max_value=2**62, required=False)
 
     def __init__(self, *args: Any, visible: SessionQuerySet, **kwargs: Any) -> None:

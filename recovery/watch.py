@@ -19,6 +19,7 @@ from recovery import detection
 from recovery.aftermath import title_of
 from recovery.automatic import doubt_about, may_go_on, way_on
 from recovery.happened import ago, cause_of, certainty_of, percent
+from recovery.instants import page_by
 from recovery.models import Crash
 from recovery.plans import Option
 from recovery.waiting import LOOK_BELIEVED_S
@@ -201,9 +202,8 @@ def crashes_of(
     crashes = Crash.objects.filter(seen | Q(session=None) if access.may_audit(user) else seen)
     if before is not None:
         crashes = crashes.filter(detected_at__lt=before)
-    rows = list(crashes.select_related("session", "closed_by").order_by("-detected_at", "-pk")[: limit + 1])
-    more = rows[limit - 1].detected_at if len(rows) > limit else None
-    return [_crash_row(crash) for crash in rows[:limit]], more
+    rows, more = page_by(crashes.select_related("session", "closed_by"), "detected_at", limit)
+    return [_crash_row(crash) for crash in rows], more
 
 
 def _crash_row(crash: Crash) -> CrashRow:

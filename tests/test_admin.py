@@ -192,6 +192,21 @@ def test_administration_shows_rows_of_own_sessions_only(model: type[models.Model
     assert list(own) == [row]
 
 
+def test_worker_tells_nothing_of_the_sessions_of_others(boss: Client) -> None:
+    session = make_session(name="Wedding of Ines")
+    telemetry = {"photo": "veil.jpg"}
+    worker = make_worker(serves=session, lane_session=session, telemetry=telemetry)
+    staff = make_user("clerk", is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    path = address(Worker, "change", worker.pk)
+
+    shown, whole = (browser.get(path).content.decode() for browser in (signed_in(staff), boss))
+
+    told = ("Wedding of Ines", "veil.jpg", worker.token)
+    assert [text in shown for text in (*told, worker.host)] == [False, False, False, True]
+    assert [text in whole for text in told] == [True, True, True]
+
+
 @pytest.mark.parametrize("role", ["Auditor", "Administrator"])
 def test_administration_lets_roles_in_that_see_everything(role: str) -> None:
     row = make_rows()[AuditEntry]

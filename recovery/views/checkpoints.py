@@ -20,6 +20,7 @@ from recovery import checkpoint_acts, detection
 from recovery.audit import Action, ActRefused
 from recovery.chronicle import line_of
 from recovery.forms import CleanupForm, PinForm, PlaceForm, TimelineForm
+from recovery.instants import page_by
 from recovery.ledger import Ledger
 from recovery.models import Checkpoint
 
@@ -45,16 +46,17 @@ def _shown(
     before: object = None,
     status: int = 200,
 ) -> HttpResponse:
-    rows = Checkpoint.objects.newest_first(session)
-    found = list((rows.filter(created_at__lt=before) if before else rows)[: CHECKPOINTS_PER_PAGE + 1])
+    rows = Checkpoint.objects.filter(session=session)
+    earlier = rows.filter(created_at__lt=before) if before else rows
+    found, more = page_by(earlier, "created_at", CHECKPOINTS_PER_PAGE)
     may_operate = access.may_operate(request.user, session)
     keep = settings.CHECKPOINT_KEEP_COUNT
     context = {
         "session": session,
         "headline": headline_of(snapshots_of([session])[0]),
         "refusals": refusals_of(session, may_operate=may_operate),
-        "lines": [line_of(one) for one in found[:CHECKPOINTS_PER_PAGE]],
-        "more": found[CHECKPOINTS_PER_PAGE - 1].created_at if len(found) > CHECKPOINTS_PER_PAGE else None,
+        "lines": [line_of(one) for one in found],
+        "more": more,
         "before": before,
         "cleanup": cleanup,
         "keep": keep,

@@ -67,7 +67,7 @@ def dialog(request: HtmxRequest) -> HttpResponse:
 @require_POST
 @page
 def undo(request: HtmxRequest, session_id: UUID) -> HttpResponse:
-    """Undo the newest recovery, if the session is still in the state that was shown."""
+    """Undo a recovery and all that stand on it, if the session is still in the state that was shown."""
     found = operated_session(request, session_id, Action.ROLLBACK)
     form = UndoForm(request.POST)
     if not form.is_valid():
@@ -165,8 +165,7 @@ def _part(request: HtmxRequest, session: ProcessingSession, asked: dict[str, Any
         return render(request, "recovery/_now.html", {"overview": overview, "done_number": asked["done"]})
     context = _deciding(request, session)
     if asked["part"] == "undo":
-        context["undoing"] = undoing_of(session)
-        return render(request, "recovery/_undo.html", context)
+        return _undo_part(request, session, asked["done"], context)
     context |= {
         "ways": ways_of(session, _checkpoint(session, asked["checkpoint"])),
         "last_photo": _last_photo(context["happened"]),
@@ -175,17 +174,31 @@ def _part(request: HtmxRequest, session: ProcessingSession, asked: dict[str, Any
     return render(request, "recovery/_ways.html", context)
 
 
+def _undo_part(
+    request: HtmxRequest, session: ProcessingSession, number: int | None, context: dict[str, Any]
+) -> HttpResponse:
+    """Say what an undo does, of a recovery or of the newest; the page of what was done has its button elsewhere."""
+    undoing = undoing_of(session, _attempt(session, number) if number else None)
+    if undoing is None:
+        return HttpResponse()
+    return render(request, "recovery/_undo.html", context | {"undoing": undoing, "has_button": not number})
+
+
+def _attempt(session: ProcessingSession, number: int) -> RecoveryAttempt:
+    return get_object_or_404(RecoveryAttempt, session=session, number=number)
+
+
 def _done(request: HtmxRequest, session: ProcessingSession, number: int) -> HttpResponse:
-    attempt = get_object_or_404(RecoveryAttempt, session=session, number=number)
+    attempt = _attempt(session, number)
     looks_later = session.found_count > LOOK_AT_ONCE_MAX
     context = {
         "session": session,
         "overview": overview_of(session, None),
-        "done": done_of(session, attempt),
+        "done": done_of(attempt),
         "done_number": number,
         "may_operate": access.may_operate(request.user, session),
         "looks_later": looks_later,
-        "undoing": None if looks_later else undoing_of(session),
+        "undoing": None if looks_later else undoing_of(session, attempt),
         "earlier": earlier_of(session),
         "still": waiting_for(request.user).exclude(pk=session.pk)[:STILL_MAX],
     }

@@ -150,6 +150,23 @@ def test_crash_tells_the_last_error_the_photo_and_the_discarded_verdicts() -> No
     assert sum(crash.probabilities.values()) == pytest.approx(1)
 
 
+def test_crash_names_no_photo_of_another_session() -> None:
+    parent = make_dead()
+    sessions = [make_session(), make_session(), make_session()]
+    for session, photo in zip(sessions, ("anna/1.jpg", "ben/2.jpg", ""), strict=True):
+        worker = make_dead(parent=parent, lane_session=session)
+        make_batch(session=session)
+        Batch.objects.claim(session.pk, worker)
+        recorder.path_of(worker.token).write_text(
+            as_json(Flight(phase="analyze", positions=(1,), photo=photo))
+        )
+
+    bury(parent, -9)
+
+    crashes = {crash.session_id: (crash.photo, crash.interrupts) for crash in Crash.objects.order_by("pk")}
+    assert [crashes[one.pk] for one in sessions] == [("anna/1.jpg", True), ("ben/2.jpg", True), ("", True)]
+
+
 def as_json(flight: Flight) -> str:
     """Write a flight as its recorder does."""
     facts = asdict(flight)

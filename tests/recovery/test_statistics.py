@@ -266,7 +266,20 @@ def test_since_reads_iso_dates_and_instants(text: str, instant: datetime) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["", "d", "30", "30w", "-1d", "1.5d", "999999d", "2026-13-01", "yesterday", "٣d"]
+    "text",
+    [
+        "",
+        "d",
+        "30",
+        "30w",
+        "-1d",
+        "1.5d",
+        "999999d",
+        "2026-13-01",
+        "yesterday",
+        "٣d",
+        "0001-01-01T00:00+14:00",
+    ],
 )
 def test_since_refuses_anything_else_with_a_sentence(text: str) -> None:
     with pytest.raises(

@@ -108,6 +108,8 @@ def test_pages_lead_on_without_loss(audrey: Client, monkeypatch: pytest.MonkeyPa
     [
         "action=nonsense",
         "first=yesterday",
+        "first=0001-01-01",
+        "last=9999-12-31",
         "session=zz",
         "session=%00",
         "before=-1",

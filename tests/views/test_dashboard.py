@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from processing.models import ProcessingSession
 from recovery.models import Crash, RecoveryAttempt
-from tests.factories import make_crash, make_session, make_worker
+from recovery.watch import crashes_of
+from tests.factories import MADE_AT, make_crash, make_session, make_worker
 from tests.people import asked_by_htmx, make_user, signed_in
 from tests.recovery.sound import ended_worker, sound_session, write_files
 
@@ -105,6 +106,21 @@ def test_running_part_names_hosts_and_hides_the_photos_of_others(ines: Client) -
     assert again.status_code in (200, 204)
 
 
+def test_crashes_of_one_instant_are_not_parted_by_pages(ines: Client) -> None:
+    owner = User.objects.get(username="ines")
+    session, worker = make_session(owner=owner), make_worker()
+    instants = [MADE_AT] * 3 + [MADE_AT - timedelta(seconds=1)] * 5 + [MADE_AT - timedelta(seconds=2)]
+    made = [make_crash(worker=worker, session=session, detected_at=at).pk for at in instants]
+
+    first, more = crashes_of(owner, None, 5)
+    second, end = crashes_of(owner, more, 5)
+    whole, nothing = crashes_of(owner, MADE_AT - timedelta(seconds=1.5), 1)
+
+    assert [len(first), len(second), more, end] == [8, 1, instants[4], None]
+    assert {row.crash.pk for row in (*first, *second)} == set(made)
+    assert ([row.crash.pk for row in whole], nothing) == ([made[-1]], None)
+
+
 def test_crash_history_tells_how_each_went_on_and_is_paged(ines: Client) -> None:
     owner = User.objects.get(username="ines")
     session = make_session(owner=owner)
@@ -162,7 +178,9 @@ def test_statistics_answer_for_every_span(ines: Client, since: str) -> None:
     assert ines.get("/statistics/", {"since": since}).status_code == 200
 
 
-@pytest.mark.parametrize("since", ["soon", "-1d", "1\0d", "9" * 60, "99999999-01-01"])
+@pytest.mark.parametrize(
+    "since", ["soon", "-1d", "1\0d", "9" * 60, "99999999-01-01", "0001-01-01T00:00:00+14:00"]
+)
 def test_statistics_say_what_is_wrong_with_a_time(ines: Client, since: str) -> None:
     response = ines.get("/statistics/", {"since": since})
 
@@ -170,9 +188,12 @@ def test_statistics_say_what_is_wrong_with_a_time(ines: Client, since: str) -> N
     assert 'class="error"' in response.content.decode()
 
 
-@pytest.mark.parametrize("query", ["part=all", "version=" + "x" * 50, "part=%00"])
+@pytest.mark.parametrize(
+    "query",
+    ["?part=all", "?version=" + "x" * 50, "?part=%00", "crashes/?before=9999-12-31T23:59:59-12:00"],
+)
 def test_dashboard_answers_bad_addresses_with_400(ines: Client, query: str) -> None:
-    assert ines.get(f"/recovery/?{query}").status_code == 400
+    assert ines.get(f"/recovery/{query}").status_code == 400
 
 
 def test_dashboard_costs_as_many_queries_with_many_crashes_as_with_few(ines: Client) -> None:

@@ -1,5 +1,7 @@
 """The timeline and the checkpoints of a session: what they tell, and what people do there."""
 
+import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,10 +17,10 @@ from processing.models import ProcessingSession, Worker
 from recovery import acts, checkpoint_acts
 from recovery.chronicle import EVENTS_PER_PAGE, Kind, events_of
 from recovery.kinds import CheckpointType
-from recovery.models import AuditEntry, Checkpoint
+from recovery.models import AuditEntry, Checkpoint, Crash
 from recovery.resume import execute_recovery
 from recovery.undo import rollback_recovery
-from tests.factories import make_crash, make_worker
+from tests.factories import MADE_AT, make_crash, make_worker
 from tests.people import address, make_user, signed_in
 from tests.recovery.sound import sound_session, write_files
 
@@ -71,15 +73,40 @@ def test_events_tell_pauses_checkpoints_crashes_recoveries_and_undos_newest_firs
     assert titles(session)[-1] == "Created by ines"
 
 
-def test_undo_is_offered_at_the_newest_recovery_in_force_alone(session: ProcessingSession) -> None:
-    acts.pause(session, actor="ines")
-    execute_recovery(session, "continue", by="ines")
-    acts.pause(session, actor="ines")
-    execute_recovery(session, "restart_batch", by="ines")
+def recover_twice(session: ProcessingSession) -> None:
+    """Let two recoveries stand on each other; the second one puts two verdicts aside."""
+    for option in ("continue", "restart_batch"):
+        acts.pause(session, actor="ines")
+        execute_recovery(session, option, by="ines")
+
+
+def test_undo_is_offered_at_every_recovery_in_force(session: ProcessingSession) -> None:
+    recover_twice(session)
 
     offered = [event.undoes for event in events_of(session, Kind.CRASHES)[0]]
+    rollback_recovery(session, 2, by="ines")
+    still = [event.undoes for event in events_of(session, Kind.CRASHES)[0]]
 
-    assert offered == [session.attempt, None]
+    assert offered == [2, 1]
+    assert still == [None, None, 1]
+
+
+def test_undo_of_the_timeline_leads_to_what_it_does_and_does_that(
+    ines: Client, session: ProcessingSession
+) -> None:
+    recover_twice(session)
+
+    timeline = ines.get(address(session, "timeline")).content.decode()
+    links = re.findall(r'href="([^"#]+)#undo"', timeline)
+    shown = ines.get(links[-1]).content.decode()
+    response = ines.post(address(session, "recovery/undo"), {"number": "1", "attempt": "2"})
+
+    assert [link.rpartition("?")[2] for link in links] == ["done=2", "done=1"]
+    assert "The recovery that stands on it is undone with it." in shown
+    assert "2 verdicts that it put aside come back." in shown
+    assert '<input type="hidden" name="number" value="1">' in shown
+    assert response.status_code == 303
+    assert session.counts()["processed"] == 10
 
 
 def test_events_are_paged_without_loss_or_repetition(session: ProcessingSession) -> None:
@@ -92,6 +119,35 @@ def test_events_are_paged_without_loss_or_repetition(session: ProcessingSession)
     shown = [event.line.checkpoint.pk for event in (*first, *second)]
     assert end is None
     assert shown == list(Checkpoint.objects.newest_first(session).values_list("pk", flat=True))
+
+
+def test_events_of_one_instant_are_not_parted_by_pages(session: ProcessingSession) -> None:
+    worker = make_worker()
+    crashes = [
+        make_crash(worker=worker, session=session, detected_at=MADE_AT) for _ in range(EVENTS_PER_PAGE + 5)
+    ]
+
+    alone, end = events_of(session, Kind.CRASHES)
+    among, _ = events_of(session)
+    Crash.objects.filter(pk=crashes[0].pk).update(detected_at=MADE_AT - timedelta(seconds=1))
+    first, more = events_of(session, Kind.CRASHES)
+    second, _ = events_of(session, Kind.CRASHES, more)
+
+    assert (len(alone), end) == (len(crashes), None)
+    assert [event.look for event in among].count("crash") == len(crashes)
+    assert (len(first), len(second), more) == (len(crashes) - 1, 1, MADE_AT)
+
+
+def test_checkpoints_of_one_instant_are_not_parted_by_pages(
+    ines: Client, session: ProcessingSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recovery.views.checkpoints.CHECKPOINTS_PER_PAGE", 2)
+    Checkpoint.objects.update(created_at=MADE_AT)
+
+    page = ines.get(address(session, "checkpoints"))
+
+    assert len(page.context["lines"]) == Checkpoint.objects.count() > 2
+    assert page.context["more"] is None
 
 
 @pytest.mark.parametrize("page", ["timeline", "checkpoints"])
@@ -181,6 +237,7 @@ def test_clean_up_says_what_is_wrong_and_deletes_nothing(
     [
         ("timeline/?kind=nonsense", 400),
         ("timeline/?before=yesterday", 400),
+        ("timeline/?before=0001-01-01T00:00:00%2B14:00", 400),
         ("timeline/?before=" + "9" * 500, 400),
         ("timeline/?before=2026-11-24T10:00:00%2B00:00", 200),
         ("checkpoints/?before=%00", 400),

@@ -1,5 +1,7 @@
 """The page of a session's recovery: what it says in every state, and which forms it takes and refuses."""
 
+import re
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -319,6 +321,27 @@ def test_undo_gives_back_what_it_says(ines: Client, session: ProcessingSession) 
     assert response.status_code == 303
     assert standing(session) == (Status.PAUSED, 2, 10, 10)
     assert "Recovery 1 is undone" in undone
+
+
+def test_undo_that_is_counted_later_has_its_button_and_says_nothing_when_there_is_none(
+    ines: Client, session: ProcessingSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialog, "LOOK_AT_ONCE_MAX", 11)
+    ines.post(recovery(session), answer(session, "restart_batch"))
+
+    links = [
+        re.findall(r'hx-get="([^"]+part=undo[^"]*)"', text_of(ines, session, query))
+        for query in ("", "?done=1")
+    ]
+    of_newest, of_done = (asked_by_htmx(ines, unescape(link)).content.decode() for (link,) in links)
+    ines.post(f"/sessions/{session.pk}/recovery/undo/", {"number": "1", "attempt": "1"})
+    of_none = asked_by_htmx(ines, recovery(session, "?part=undo"))
+
+    assert "2 verdicts that it put aside come back." in of_newest
+    assert 'id="undo-button"' in of_newest
+    assert "2 verdicts that it put aside come back." in of_done
+    assert 'id="undo-button"' not in of_done
+    assert (of_none.status_code, of_none.content) == (200, b"")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from processing.models import ProcessingSession, Profile
 from processing.states import Status
+from recovery import acts
 from recovery.models import AuditEntry, RecoveryAttempt
+from recovery.resume import execute_recovery
 from tests.factories import make_session
 from tests.people import asked_by_htmx, make_user, signed_in
 from tests.recovery.sources import lay
@@ -158,6 +160,19 @@ def test_chosen_sessions_go_on_though_they_are_unsure(ines: Client, session: Pro
     assert standing(session)[:2] == (Status.RUNNING, 1)
     assert ines.get("/recovery/batch/").status_code == 200
     assert RecoveryAttempt.objects.count() == 1
+
+
+def test_session_that_was_paused_meanwhile_does_not_go_on_with_others(
+    ines: Client, session: ProcessingSession
+) -> None:
+    execute_recovery(session, "continue", by="ben")
+    acts.pause(session, actor="ben", why="the wrong rules")
+
+    ines.post("/recovery/batch/", {"ids": [str(session.pk)]})
+    page = ines.get("/recovery/batch/").content.decode()
+
+    assert standing(session)[:2] == (Status.PAUSED, 1)
+    assert "It is not interrupted any more: somebody else was first." in page
 
 
 @pytest.mark.parametrize(
