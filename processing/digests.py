@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Link: TypeAlias = "tuple[int, datetime, Stored]"
 LINK = ("pk", "created_at", "mac")
 ROWS_PER_READ = 2000
+FINISHED = "finished batch"
 SUM_BELOW = 1 << 8 * keys.MAC_BYTES
 # What a batch without live rows and a session without finished batches have.
 EMPTY = b""
@@ -64,7 +65,7 @@ def add_finished(total: Stored, batch_id: int, digest: Stored, *, secret: str | 
     `extend`.
     """
     secret = secret or keys.secret_of(total)
-    return add(total, keys.sign("finished batch", batch_id.to_bytes(8, "big"), bytes(digest), secret=secret))
+    return add(total, keys.sign(FINISHED, batch_id.to_bytes(8, "big"), bytes(digest), secret=secret))
 
 
 def add(total: Stored, tag: bytes) -> bytes:
@@ -77,10 +78,11 @@ def add(total: Stored, tag: bytes) -> bytes:
 
 def finished_sum(batches: Iterable[tuple[int, Stored]], *, secret: str | None = None) -> bytes:
     """Compute a session's sum from its finished batches, each as its key and digest, with the first key or this."""
-    total = EMPTY
-    for batch_id, digest in batches:
-        total = add_finished(total, batch_id, digest, secret=secret)
-    return total
+    secret = secret or keys.current_secret()
+    pairs = ((batch_id.to_bytes(8, "big"), bytes(digest)) for batch_id, digest in batches)
+    macs = [int.from_bytes(mac, "big") for mac in keys.macs_of_pairs(FINISHED, pairs, secret=secret)]
+    total = sum(macs) % SUM_BELOW
+    return keys.id_of(secret) + total.to_bytes(keys.MAC_BYTES, "big") if macs else EMPTY
 
 
 def exchange(total: Stored, old: Stored, new: Stored) -> bytes:

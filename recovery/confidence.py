@@ -36,14 +36,13 @@ def confidence_of(parts: Sequence[Part]) -> float:
     return round(math.prod(1 - part.weight * (1 - part.score) for part in parts), 4)
 
 
-def parts_of(session: ProcessingSession, look: SourceLook | None) -> tuple[Part, ...]:
-    """Weigh the evidence that a way back rests on which keeps verdicts."""
-    stored = (_seal(session), _chain(session), _rows(session), _age(session), _source(look))
-    return (*stored, *fresh_parts_of(session))
+def stored_parts_of(session: ProcessingSession, look: SourceLook | None) -> tuple[Part, ...]:
+    """Weigh the evidence that only those ways back rest on which keep verdicts."""
+    return (_seal(session), _chain(session), _rows(session), _age(session), _source(look))
 
 
 def fresh_parts_of(session: ProcessingSession) -> tuple[Part, ...]:
-    """Weigh the evidence that a fresh start rests on: nothing that was stored counts for it."""
+    """Weigh the evidence that every way back rests on, a fresh start too: nothing that was stored counts for it."""
     return (_holder(session), _attempts(session))
 
 

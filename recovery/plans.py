@@ -1,10 +1,12 @@
 """The ways back: what each would keep, redo and leave to do, how sure we are of it, and what speaks against it.
 
-The numbers come from the same selection of rows that `resume` puts aside (guarantee 6).
+The numbers come from the same selection of rows that `resume` puts aside (guarantee 6). All rows are not counted one
+by one: they are what the counters say, which change with them in one transaction, and `resume` says so if not.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -16,7 +18,7 @@ from processing.models.result import ResultQuerySet
 from processing.sources import SourceGone
 from processing.states import BatchKind, Stage, Status
 from recovery.changes import SourceLook, look_at_source
-from recovery.confidence import Part, confidence_of, fresh_parts_of, parts_of
+from recovery.confidence import Part, confidence_of, fresh_parts_of, stored_parts_of
 from recovery.models import Checkpoint
 from recovery.seal import problem_of
 
@@ -25,6 +27,7 @@ PAGE_ROWS = 500
 # that is taken back (bench.locks). So that what was put aside can be taken back, one limit holds for both: 12 s, when a
 # writer gives up after 30 s. test: test_*_is_refused_on_sqlite_when_it_moves_too_many_rows.
 SQLITE_MOVED_MAX = 400_000
+EVERY_ROW = Q(pk__gt=0)
 
 
 class RecoveryOption(StrEnum):
@@ -53,6 +56,9 @@ class Selection:
 
     def measure(self) -> tuple[int, int | None]:
         """Count the rows and find the lowest position among them."""
+        if self.condition == EVERY_ROW:
+            live = ImageResult.objects.live().filter(session=self.session)
+            return self.session.counts()["processed"], live.aggregate(low=Min("position"))["low"]
         count, lows = 0, []
         for part in self.parts():
             count += part.count()
@@ -99,7 +105,7 @@ def _condition(session: ProcessingSession, option: RecoveryOption, checkpoint: C
     if checkpoint is not None:
         return Q(pk__gt=checkpoint.last_result or 0)
     if option == RecoveryOption.FRESH_START:
-        return Q(pk__gt=0)
+        return EVERY_ROW
     if option == RecoveryOption.RESTART_BATCH:
         unfinished = Batch.objects.unfinished().filter(session=session, kind=BatchKind.PHOTOS)
         return Q(batch__in=unfinished.order_by().values("pk"))
@@ -135,7 +141,18 @@ def prepare_recovery_options(
         gone = ""
     except SourceGone as error:
         look, gone = None, str(error)
-    seen = Seen(session, look, gone, Checkpoint.objects.latest_intact(session), parts_of(session, look))
+    fresh_parts = fresh_parts_of(session)
+    seen = Seen(
+        session=session,
+        look=look,
+        gone=gone,
+        checkpoint=Checkpoint.objects.latest_intact(session),
+        parts=(*stored_parts_of(session, look), *fresh_parts),
+        fresh_parts=fresh_parts,
+        processed=session.counts()["processed"],
+        start_index=start_index(session),
+        newest_at=_newest_at(session),
+    )
     return [
         _option(seen, option, checkpoint if option == RecoveryOption.CONTINUE else None)
         for option in RecoveryOption
@@ -144,22 +161,26 @@ def prepare_recovery_options(
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the options are made of: the source (or why it is gone), the newest checkpoint, the evidence."""
+    """What all options are made of: the source (or why it is gone), the newest checkpoint, the evidence, the counts."""
 
     session: ProcessingSession
     look: SourceLook | None
     gone: str
     checkpoint: Checkpoint | None
     parts: tuple[Part, ...]
+    fresh_parts: tuple[Part, ...]
+    processed: int
+    start_index: int
+    newest_at: datetime | None
 
 
 def _option(seen: Seen, option: RecoveryOption, checkpoint: Checkpoint | None) -> Option:
     session, is_fresh = seen.session, option == RecoveryOption.FRESH_START
     redo, lowest = select(session, option, seen.look or SourceLook(), checkpoint).measure()
-    keep = session.counts()["processed"] - redo
+    keep = seen.processed - redo
     left = total_of(session) - keep
     obstacle = seen.gone or refusal(session, option, redo, checkpoint) or obstacle_at(session, checkpoint)
-    parts = fresh_parts_of(session) if is_fresh else seen.parts
+    parts = seen.fresh_parts if is_fresh else seen.parts
     used = checkpoint or (seen.checkpoint if option == RecoveryOption.CONTINUE else None)
     return Option(
         session=str(session.pk),
@@ -168,8 +189,8 @@ def _option(seen: Seen, option: RecoveryOption, checkpoint: Checkpoint | None) -
         keep=keep,
         redo=redo,
         left=left,
-        start_index=min(start_index(session), total_of(session) if lowest is None else lowest),
-        seconds=_seconds(session, left),
+        start_index=min(seen.start_index, total_of(session) if lowest is None else lowest),
+        seconds=_seconds(seen, left),
         confidence=confidence_of(parts),
         confidence_parts=parts,
         risks=tuple(_risks(seen, option, redo, obstacle)),
@@ -208,14 +229,17 @@ def obstacle_at(session: ProcessingSession, checkpoint: Checkpoint | None) -> st
     return f"Checkpoint {checkpoint.pk}: {problem}" if problem else ""
 
 
-def _seconds(session: ProcessingSession, left: int) -> float | None:
+def _newest_at(session: ProcessingSession) -> datetime | None:
+    _pk, created_at = ImageResult.objects.live().filter(session=session).find_newest() or (None, None)
+    return created_at
+
+
+def _seconds(seen: Seen, left: int) -> float | None:
     """Estimate the time from the pace so far: from the first claim to the newest commit."""
-    newest = ImageResult.objects.live().filter(session=session).find_newest()
-    processed = session.counts()["processed"]
-    if newest is None or session.started_at is None or not processed:
+    if seen.newest_at is None or seen.session.started_at is None or not seen.processed:
         return None
-    worked_s = (newest[1] - session.started_at).total_seconds()
-    return round(left * worked_s / processed, 1) if worked_s > 0 else None
+    worked_s = (seen.newest_at - seen.session.started_at).total_seconds()
+    return round(left * worked_s / seen.processed, 1) if worked_s > 0 else None
 
 
 def _risks(seen: Seen, option: RecoveryOption, redo: int, obstacle: str) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Carrying a recovery out: the files are looked at first, the rest is one transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +19,7 @@ from recovery.aside import note_of
 from recovery.changes import SourceLook, look_at_source
 from recovery.models import Checkpoint, CheckpointType, Crash, RecoveryAttempt
 from recovery.plans import (
+    EVERY_ROW,
     RecoveryOption,
     Selection,
     obstacle_at,
@@ -127,6 +128,7 @@ def _carry_out(request: Request, selection: Selection) -> Recovered:
     _refuse(session, request, selection)
     before = _state_before(session)
     fence(session)
+    counted = session.counts()["processed"]
     require_safe(session, _kept_in_part(session, selection))
     change = put_aside(session, selection, session.attempt + 1)
     session.recover()
@@ -141,7 +143,7 @@ def _carry_out(request: Request, selection: Selection) -> Recovered:
     if request.register is not None:
         request.register(session)
     Crash.objects.filter(session=session, closed_at=None).update(closed_at=Now(), closed_by=attempt)
-    recovered = _recovered(session, request, change.count)
+    recovered = _recovered(session, request, change.count, counted)
     RecoveryAttempt.objects.filter(pk=attempt.pk).update(preview=_numbers(recovered))
     seal_after(session, f"After recovery {session.attempt}: {request.option.value}.")
     return recovered
@@ -245,12 +247,24 @@ def require_safe(session: ProcessingSession, batch_ids: set[int]) -> None:
 def put_aside(session: ProcessingSession, selection: Selection, number: int) -> Change:
     """Supersede the selected rows and count anew; an earlier comparison is forgotten."""
     change = sum((supersede(part, number) for part in selection.parts()), Change())
+    touched = change.batch_ids | _counted_anew(session, selection)
     if change.lowest is not None:
         covering = Checkpoint.objects.filter(session=session, voided_by=None)
         covering.filter(last_result__gte=change.lowest).update(voided_by=number)
-    if change.count or session.stage == Stage.COMPLETED:
-        recompute(session, change.batch_ids)
+    if touched or session.stage == Stage.COMPLETED:
+        recompute(session, touched)
     return change
+
+
+def _counted_anew(session: ProcessingSession, selection: Selection) -> frozenset[int]:
+    """Give every batch that says it has verdicts when all are put aside: one that has lost its rows is redone too.
+
+    test: test_fresh_start_makes_every_photo_anew_when_rows_are_missing.
+    """
+    if selection.condition != EVERY_ROW:
+        return frozenset()
+    counting = Batch.objects.filter(session=session, kind=BatchKind.PHOTOS, processed__gt=0)
+    return frozenset(counting.order_by().values_list("pk", flat=True))
 
 
 def recompute(session: ProcessingSession, batch_ids: frozenset[int]) -> None:
@@ -269,10 +283,18 @@ def seal_after(session: ProcessingSession, note: str) -> None:
     )
 
 
-def _recovered(session: ProcessingSession, request: Request, redo: int) -> Recovered:
+def _recovered(session: ProcessingSession, request: Request, redo: int, counted: int) -> Recovered:
+    """Say what was done; `counted` is what the counters had said, by which the preview had counted.
+
+    test: test_recovery_says_so_when_the_counters_were_wrong.
+    """
     keep = session.counts()["processed"]
     left = total_of(session) - keep
-    return _told(session.attempt, request.option.value, start_index(session), keep, redo, left)
+    recovered = _told(session.attempt, request.option.value, start_index(session), keep, redo, left)
+    if counted == keep + redo:
+        return recovered
+    told = f"There were {keep + redo} verdicts, where the counters had said {counted}."
+    return replace(recovered, message=f"{recovered.message} {told}")
 
 
 def _told(attempt: int, option: str, start_index: int, keep: int, redo: int, left: int) -> Recovered:

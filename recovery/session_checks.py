@@ -1,11 +1,15 @@
 """A session's own row against its batches and its rows; leases; rows that are in no batch of it. Reads only."""
 
 import hmac
+import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
 
 from processing import digests, keys
 from processing.models import Batch, ImageResult, ProcessingSession
@@ -42,25 +46,56 @@ def check_session(session: ProcessingSession) -> list[Finding]:
 
 
 def _sum_problems(session: ProcessingSession) -> Iterator[Finding]:
-    counted = finished_batches(session).aggregate(**{name: Sum(name, default=0) for name in COUNTERS})
+    counted = _add_up(session)
     stored = {name: getattr(session, name) for name in COUNTERS}
-    if counted != stored:
-        yield found(Code.SESSION_COUNTERS, f"The session counts {stored}, its finished batches {counted}.")
-    reasons = dict(reasons_of(session))
-    if reasons != session.reason_counts:
+    if counted.counters != stored:
+        text = f"The session counts {stored}, its finished batches {counted.counters}."
+        yield found(Code.SESSION_COUNTERS, text)
+    if dict(counted.reasons) != session.reason_counts:
+        reasons = dict(counted.reasons)
         text = f"The session counts the reasons {session.reason_counts}, its batches {reasons}."
         yield found(Code.SESSION_REASONS, text)
-    if not _sum_holds(session):
+    if keys.secret_of(session.finished_sum) is None or not hmac.compare_digest(
+        bytes(session.finished_sum), counted.keyed_sum
+    ):
         yield found(Code.SUM, "The session's keyed sum is not that of its finished batches' digests.")
 
 
-def _sum_holds(session: ProcessingSession) -> bool:
-    """Say whether the keyed sum is that of the finished batches, under the key that it names itself."""
+@dataclass(slots=True)
+class Finished:
+    """What a session's finished batches add up to; the keyed sum under the key that the session's own one names."""
+
+    counters: dict[str, int]
+    reasons: "Counter[str]"
+    keyed_sum: bytes = digests.EMPTY
+
+
+def _add_up(session: ProcessingSession) -> Finished:
+    """Add all of it up in one pass: the manifests that lie between make reading batches slow on SQLite.
+
+    Reasons are those of the batches and, once the session is completed, compare's.
+    """
+    compared = count_compared(session) if session.stage == Stage.COMPLETED else Counter()
+    total = Finished(dict.fromkeys(COUNTERS, 0), compared)
     secret = keys.secret_of(session.finished_sum)
-    pairs = Batch.objects.finished_digests(session.pk).iterator(ROWS_PER_READ)
-    return secret is not None and hmac.compare_digest(
-        bytes(session.finished_sum), digests.finished_sum(pairs, secret=secret)
-    )
+    columns = ("pk", "digest", Cast("reason_counts", TextField()), *COUNTERS)
+    rows = finished_batches(session).values_list(*columns).iterator(ROWS_PER_READ)
+    while page := list(islice(rows, ROWS_PER_READ)):
+        pks, batch_digests, reasons, *counters = zip(*page, strict=True)
+        for name, column in zip(COUNTERS, counters, strict=True):
+            total.counters[name] += sum(column)
+        total.reasons.update(_add_reasons(reasons))
+        page_sum = digests.finished_sum(zip(pks, batch_digests, strict=True), secret=secret)
+        total.keyed_sum = digests.add(total.keyed_sum, page_sum)
+    return total
+
+
+def _add_reasons(texts: Iterable[str]) -> "Counter[str]":
+    """Add counts by reason up, each a JSON object; one that is there several times is read once."""
+    reasons: Counter[str] = Counter()
+    for text, times in Counter(texts).items():
+        reasons.update({code: count * times for code, count in Counter(json.loads(text)).items()})
+    return reasons
 
 
 def finished_batches(session: ProcessingSession) -> "BatchQuerySet":
@@ -71,14 +106,6 @@ def finished_batches(session: ProcessingSession) -> "BatchQuerySet":
 def photo_batches(session: ProcessingSession) -> "BatchQuerySet":
     """Give a session's batches of photos, without an order."""
     return Batch.objects.filter(session=session, kind=BatchKind.PHOTOS).order_by()
-
-
-def reasons_of(session: ProcessingSession) -> "Counter[str]":
-    """Count reasons as the session should: those of its finished batches and, once completed, compare's."""
-    counts = count_compared(session) if session.stage == Stage.COMPLETED else Counter()
-    for one in finished_batches(session).values_list("reason_counts", flat=True).iterator(ROWS_PER_READ):
-        counts.update(one)
-    return counts
 
 
 def _shift_problems(session: ProcessingSession) -> Iterator[Finding]:

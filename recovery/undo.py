@@ -34,14 +34,28 @@ UNDO = "undo"
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """What an undo moves: rows made since the recovery go aside, rows put aside by it come back."""
+    """What an undo moves: rows made since the recovery go aside, rows put aside by it come back.
+
+    `newest` is the key of the newest live row before the recovery, 0 when there was none.
+    """
 
     session: ProcessingSession
     number: int
+    newest: int
+
+    @classmethod
+    def of(cls, session: ProcessingSession, attempt: RecoveryAttempt) -> "Undo":
+        """Say what an undo of a recovery moves."""
+        return cls(session, attempt.number, attempt.last_result or 0)
 
     def made_since(self) -> ResultQuerySet:
-        """Give the live rows that the undone attempts have made."""
-        return ImageResult.objects.live().filter(session=self.session, attempt__gte=self.number)
+        """Give the live rows that the undone attempts have made.
+
+        Keys only grow, so they lie behind those of before it; attempts have no index. An undo that this made miss a
+        row would find other verdicts than were noted, and be refused. test: test_verdicts_since_a_recovery_are_found_*.
+        """
+        rows = ImageResult.objects.live().filter(session=self.session, attempt__gte=self.number)
+        return rows.filter(pk__gt=self.newest)
 
     def put_aside(self) -> ResultQuerySet:
         """Give the rows that the undone attempts have put aside."""
@@ -66,7 +80,8 @@ def newest_attempt(session: ProcessingSession) -> RecoveryAttempt | None:
 
 def preview_undo(session: ProcessingSession, number: int) -> dict[str, int]:
     """Say what an undo would take back and put aside."""
-    undo = Undo(session, number)
+    named = RecoveryAttempt.objects.filter(session=session, number=number).order_by("pk")
+    undo = Undo(session, number, named.values_list("last_result", flat=True).first() or 0)
     back, aside = undo.put_aside().count(), undo.made_since().count()
     keep = session.counts()["processed"] - aside + back
     return {"back": back, "aside": aside, "keep": keep, "left": total_of(session) - keep}
@@ -97,7 +112,7 @@ def _verify_unlocked(session: ProcessingSession, number: int | None) -> Verified
     """Verify what would come back before anything is locked; None where the undo will be refused anyway."""
     seen = ProcessingSession.objects.get(pk=session.pk)
     try:
-        undo = Undo(seen, _named(seen, number).number)
+        undo = Undo.of(seen, _named(seen, number))
         _refuse_too_many(seen, undo)
     except StepRefused:
         return None
@@ -112,7 +127,7 @@ def _carry_out(
         hint = f"It has moved on since: attempt {shown} was shown, it is at {locked.attempt}."
         raise StepRefused(locked, "undo a recovery", hint)
     attempt = _named(locked, number)
-    undo = Undo(locked, attempt.number)
+    undo = Undo.of(locked, attempt)
     _refuse_too_many(locked, undo)
     fence(locked)
     kept = _kept_in_part(undo)

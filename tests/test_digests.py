@@ -96,6 +96,18 @@ def test_sum_holds_each_finished_batch_in_any_order() -> None:
     )
 
 
+@pytest.mark.parametrize("secret", [None, "old"])
+def test_sum_of_many_batches_is_that_of_one_after_the_other(settings: Settings, secret: str | None) -> None:
+    settings.STOCKPROOF_CHECKPOINT_KEYS = ["new", "old"]
+    batches = [(number, b"digest %d" % number) for number in range(3)]
+    total = digests.EMPTY
+    for batch in batches:
+        total = digests.add_finished(total, *batch, secret=secret)
+
+    assert digests.finished_sum(batches, secret=secret) == total
+    assert digests.finished_sum([], secret=secret) == digests.EMPTY
+
+
 def test_session_holds_the_sum_of_its_finished_batches(settings: Settings) -> None:
     settings.STOCKPROOF_CHECKPOINT_KEYS = ["old"]
     batch = committed_batch(committed=4)

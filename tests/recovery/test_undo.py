@@ -4,14 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from processing.models import Batch, ImageResult, ProcessingSession, StepRefused
 from processing.states import BatchKind, BatchStatus, Status
 from recovery import undo
 from recovery.models import AuditEntry, Checkpoint, CheckpointType, RecoveryAttempt
 from recovery.resume import NotSafe, execute_recovery
-from recovery.undo import preview_undo, rollback_recovery
-from tests.factories import make_results, make_worker, no_seal
+from recovery.undo import Undo, preview_undo, rollback_recovery
+from tests.bulk import analyze, indexes_of, multiply
+from tests.factories import make_batch, make_result, make_results, make_session, make_worker, no_seal
 from tests.recovery.sound import completed_session, sound_session
 from tests.recovery.sources import lay_out
 from tests.recovery.test_resume import findings_of
@@ -57,6 +59,20 @@ def test_undo_brings_the_verdicts_of_before_back(session: ProcessingSession, opt
     assert (undone.keep, undone.redo, undone.left) == (10, 2, 2)
     assert (preview["keep"], preview["aside"], preview["left"]) == (10, 2, 2)
     assert findings_of(session) == []
+
+
+def test_verdicts_since_a_recovery_are_found_without_reading_those_of_before() -> None:
+    batch = make_batch(session=make_session(), photos_count=4000)
+    multiply(make_result(batch=batch, position=0), count=4000, position="n")
+    newest = max(ImageResult.objects.values_list("pk", flat=True))
+    multiply(make_result(batch=batch, position=0, attempt=1), count=2, position="n + 4000")
+    analyze()
+    rows, found = Undo(batch.session, 1, newest).made_since(), []
+
+    used = indexes_of(lambda: found.append(rows.count()))
+
+    # SQLite's own row number is no index.
+    assert (found, used) == ([2], {"primary key"} if connection.vendor == "postgresql" else set())
 
 
 def test_undo_takes_all_that_stand_on_it(session: ProcessingSession) -> None:
