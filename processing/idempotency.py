@@ -85,7 +85,7 @@ def _claim(key: str, asked: str) -> KeptAnswer | None:
     """Take the key, or give what is kept under it."""
     try:
         with transaction.atomic():
-            KeptAnswer(key=key, request=asked).save(force_insert=True)
+            KeptAnswer.objects.create(key=key, request=asked)
     except IntegrityError:
         return KeptAnswer.objects.filter(pk=key).first()
     return None
