@@ -15,7 +15,7 @@ from ninja.openapi.schema import OpenAPISchema
 from config.errors import DATABASE_RETRY_S
 from config.problems import CODES, problem
 from processing.access import NotAllowed
-from processing.api import router as processing_router
+from processing.api import audit, presets, results, sessions
 from processing.bodies import json_only
 from processing.callers import caller_of
 from processing.idempotency import idempotent
@@ -82,12 +82,17 @@ api = Interface(
     docs_decorator=known_caller,
     urls_namespace="api",
 )
-for router in (processing_router, recovery_router):
+for prefix, router in (
+    ("/v1/", sessions.router),
+    ("/v1/", results.router),
+    ("/v1/", presets.router),
+    ("/v1/", audit.router),
+    ("/recovery/", recovery_router),
+):
     # The last one is the outermost.
     router.add_decorator(idempotent, mode="view")
     router.add_decorator(json_only, mode="view")
-api.add_router("/v1/", processing_router)
-api.add_router("/recovery/", recovery_router)
+    api.add_router(prefix, router)
 
 
 def say_wrong_input(request: HttpRequest, error: ValidationError) -> HttpResponse:

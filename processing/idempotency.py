@@ -105,9 +105,7 @@ def _again(request: HttpRequest, kept: KeptAnswer, asked: str) -> HttpResponse:
 
 def _keep(key: str, response: HttpResponse) -> None:
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-    KeptAnswer.objects.filter(pk=key).update(
-        status=response.status_code, headers=headers, body=response.content
-    )
+    KeptAnswer.keep(key, response.status_code, headers, response.content)
 
 
 def _forget_old() -> None:
