@@ -1,42 +1,78 @@
 """The REST interface: what both parts of it share, and how every failure is told."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, Throttled, ValidationError
 from ninja.openapi.docs import Swagger
+from ninja.openapi.schema import OpenAPISchema
 
+from config.errors import DATABASE_RETRY_S
 from config.problems import CODES, problem
 from processing.access import NotAllowed
-from processing.api import router as processing_router
+from processing.api import audit, presets, results, sessions
+from processing.bodies import json_only
 from processing.callers import caller_of
 from processing.idempotency import idempotent
-from processing.management.failures import EXPECTED, failure_of
+from processing.management.failures import EXPECTED, ConfirmationNeeded, failure_of
+from processing.models import StepRefused
+from processing.schemas import Problem, refusals
+from processing.states import Status
 from recovery.api import router as recovery_router
+
+logger = logging.getLogger(__name__)
 
 DESCRIPTION = (
     "Proofs photos for stock agencies. Errors are RFC 9457 problems, lists are paged by key, and every POST takes an "
     "Idempotency-Key. Sign in, or send `Authorization: Bearer TOKEN`."
 )
 # What the exit codes of commands (interface §3) are as statuses.
-STATUSES = {2: 422, 4: 404, 5: 409, 6: 409, 7: 428, 75: 503}
+STATUSES = {2: 422, 4: 404, 5: 409, 6: 409, 7: 428}
+HINTS = {
+    Status.PAUSED: "POST /api/recovery/sessions/{session}/resume lets it go on.",
+    Status.FAILED: "POST /api/recovery/sessions/{session}/recover lets it go on.",
+    Status.INTERRUPTED: "POST /api/recovery/sessions/{session}/recover lets it go on.",
+    Status.CANCELLED: 'POST /api/v1/sessions with "new": true begins another one.',
+    Status.COMPLETED: "GET /api/v1/sessions/{session}/results lists its verdicts.",
+}
+
+
+class Interface(NinjaAPI):
+    """Ours: its description knows problems, and those of a body wherever there is one."""
+
+    def get_openapi_schema(self, **values: Any) -> OpenAPISchema:
+        """Give the description of every operation."""
+        described = super().get_openapi_schema(**values)
+        described["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        of_bodies = refusals(413, 415)
+        for operations in described["paths"].values():
+            for operation in operations.values():
+                if "requestBody" in operation:
+                    operation["responses"] = of_bodies | operation["responses"]
+        return described
 
 
 def known_caller(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Show the description to whoever may call, and to nobody else."""
 
     def shown(request: HttpRequest, **values: Any) -> HttpResponse:
-        if caller_of(request) is None:
+        try:
+            caller = caller_of(request)
+        except Throttled as error:
+            return say_throttled(request, error)
+        if caller is None:
             return problem(request, 401, "unauthorized", "Only who is known may read this.")
         return view(request, **values)
 
     return shown
 
 
-api = NinjaAPI(
+api = Interface(
     title="Stockproof",
     version="1",
     description=DESCRIPTION,
@@ -46,10 +82,17 @@ api = NinjaAPI(
     docs_decorator=known_caller,
     urls_namespace="api",
 )
-for router in (processing_router, recovery_router):
+for prefix, router in (
+    ("/v1/", sessions.router),
+    ("/v1/", results.router),
+    ("/v1/", presets.router),
+    ("/v1/", audit.router),
+    ("/recovery/", recovery_router),
+):
+    # The last one is the outermost.
     router.add_decorator(idempotent, mode="view")
-api.add_router("/v1/", processing_router)
-api.add_router("/recovery/", recovery_router)
+    router.add_decorator(json_only, mode="view")
+    api.add_router(prefix, router)
 
 
 def say_wrong_input(request: HttpRequest, error: ValidationError) -> HttpResponse:
@@ -87,20 +130,40 @@ def say_not_found(request: HttpRequest, _error: Exception) -> HttpResponse:
     return problem(request, 404, "not_found", "There is no such thing, or it is not yours.")
 
 
+def say_database_away(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Say that the database does not answer, and no more: its own words name hosts and people."""
+    logger.error("database did not answer", exc_info=error)
+    answer = problem(request, 503, "database_unreachable", "The database does not answer.")
+    answer.headers["Retry-After"] = str(DATABASE_RETRY_S)
+    return answer
+
+
 def say_failure(request: HttpRequest, error: Exception) -> HttpResponse:
-    """Say what a command would say that fails in the same way."""
+    """Say what a command would say that fails in the same way. An error that no caller can mend goes on to the log."""
     failure = failure_of(error)
-    status = STATUSES.get(failure.exit_code, 500)
-    return problem(request, status, failure.code, str(failure), hint=failure.hint, session=failure.session)
+    status = STATUSES.get(failure.exit_code)
+    if status is None:
+        raise error
+    hint = _hint_of(error) or failure.hint
+    return problem(request, status, failure.code, str(failure), hint=hint, session=failure.session)
+
+
+def _hint_of(error: Exception) -> str:
+    """Say what to send, where a command's hint would name a command."""
+    if isinstance(error, StepRefused):
+        return HINTS.get(error.status, "").format(session=error.session.pk)
+    return 'Send "confirmed": true.' if failure_of(error).exit_code == ConfirmationNeeded.exit_code else ""
 
 
 HANDLERS: dict[type[Exception], Any] = {
+    **dict.fromkeys(EXPECTED, say_failure),
     ValidationError: say_wrong_input,
     Throttled: say_throttled,
     HttpError: say_refused,
     PermissionDenied: say_not_allowed,
     Http404: say_not_found,
-    **dict.fromkeys(EXPECTED, say_failure),
+    OperationalError: say_database_away,
+    InterfaceError: say_database_away,
 }
 for kind, handler in HANDLERS.items():
     api.add_exception_handler(kind, handler)

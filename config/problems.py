@@ -28,9 +28,19 @@ HINTS = {
     400: "Send a JSON object, with Content-Type: application/json.",
     401: "Send `Authorization: Bearer TOKEN`; `manage.py api_token create` makes one.",
     404: "The addresses are listed at /api/v1/docs.",
+    415: "Send a JSON object, with Content-Type: application/json.",
     429: "Wait as long as Retry-After says.",
     500: "The log has more under this request id.",
     503: "Try again after a few seconds.",
+}
+
+CODES = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    429: "throttled",
+    503: "database_unreachable",
 }
 
 
@@ -77,9 +87,6 @@ class Problems:
         if response.headers.get("Content-Type", "").startswith(CONTENT_TYPE):
             return response
         return _written_anew(request, response)
-
-
-CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 429: "throttled"}
 
 
 def _written_anew(request: HttpRequest, response: HttpResponseBase) -> HttpResponse:

@@ -85,7 +85,7 @@ def _claim(key: str, asked: str) -> KeptAnswer | None:
     """Take the key, or give what is kept under it."""
     try:
         with transaction.atomic():
-            KeptAnswer(key=key, request=asked).save(force_insert=True)
+            KeptAnswer.objects.create(key=key, request=asked)
     except IntegrityError:
         return KeptAnswer.objects.filter(pk=key).first()
     return None
@@ -105,9 +105,7 @@ def _again(request: HttpRequest, kept: KeptAnswer, asked: str) -> HttpResponse:
 
 def _keep(key: str, response: HttpResponse) -> None:
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-    KeptAnswer.objects.filter(pk=key).update(
-        status=response.status_code, headers=headers, body=response.content
-    )
+    KeptAnswer.keep(key, response.status_code, headers, response.content)
 
 
 def _forget_old() -> None:

@@ -45,6 +45,26 @@ class Filter:
         """Whether the row has the reason that is asked for."""
         return not self.reason or self.reason in row.reason_codes
 
+    @property
+    def is_by_position(self) -> bool:
+        """Whether neither an index nor what batches count leads to the photos, so that only so many are read."""
+        return self.reason in COMPARED
+
+
+@dataclass(frozen=True, slots=True)
+class MachineFilter(Filter):
+    """The same, but the verdict is the machine's; rows come whole."""
+
+    def rows(self, session: ProcessingSession) -> ResultQuerySet:
+        """Give the live rows that may match; `takes` has the last word about a reason."""
+        rows = Filter(reason=self.reason).rows(session).defer(None)
+        return rows.with_machine_verdict(self.verdict) if self.verdict else rows
+
+    @property
+    def is_by_position(self) -> bool:
+        """Whether only so many photos are read: decisions have an index, the machine's verdicts have none."""
+        return self.reason in COMPARED or (bool(self.verdict) and not self.reason)
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -90,10 +110,10 @@ def _among(rows: ResultQuerySet, positions: "range | list[int] | None") -> Resul
 
 
 def _window(session: ProcessingSession, wanted: Filter, start: int, limit: int, *, back: bool) -> Window:
+    if wanted.is_by_position:
+        return _window_of_positions(session, start, back=back)
     if not wanted.reason:
         return Window()
-    if wanted.reason in COMPARED:
-        return _window_of_positions(session, start, back=back)
     return _window_of_batches(session, wanted.reason, start, limit, back=back)
 
 

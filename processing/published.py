@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from processing.analysis.verdict import COMPARE_KEY
+from processing.looking import MachineFilter, look
 from processing.models import ImageResult, Override, ProcessingSession, SkippedEntry
 from processing.overriding import newest_of
 from processing.sources import path_text
@@ -60,6 +61,19 @@ def images_of(session: ProcessingSession, verdict: str = "", reason: str = "") -
         events = newest_of(session, [result.position for result in chosen])
         yield from (image_of(result, session.preset, events.get(result.position)) for result in chosen)
         position = page[-1].position
+
+
+def images_page(
+    session: ProcessingSession, wanted: MachineFilter, after: int, limit: int
+) -> tuple[list[dict[str, Any]], int | None]:
+    """Give the next images behind a position, and the position behind which the next page goes on; None: no more.
+
+    A page may be short, or empty, and not the last one: so much is read at most, however rare what is asked for.
+    """
+    found = look(session, wanted, after, limit)
+    events = newest_of(session, [row.position for row in found.rows])
+    images = [image_of(row, session.preset, events.get(row.position)) for row in found.rows]
+    return images, found.further
 
 
 def skipped_of(session: ProcessingSession) -> Iterator[dict[str, Any]]:

@@ -3,16 +3,34 @@
 The objects are those that commands print as JSON, without `type`; a test holds each against what is published.
 """
 
+import unicodedata
 from typing import Annotated, Any
 from uuid import UUID
 
 from ninja import Schema
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from config.problems import CONTENT_TYPE
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 200
 Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX)]
+NO_CONTROLS = {"pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"}
+
+
+def one_line(text: str) -> str:
+    """Refuse control characters: they cannot be seen, and break lines of lists and logs. Raises ValueError."""
+    if any(unicodedata.category(letter) == "Cc" for letter in text):
+        raise ValueError("Leave out control characters, such as line breaks and tabs.")
+    return text
+
+
+# A text without line breaks; say its length in a further Field.
+Line = Annotated[str, Field(json_schema_extra=NO_CONTROLS), AfterValidator(one_line)]
+
+
+def example(value: dict[str, Any]) -> ConfigDict:
+    """Give a schema an example, for `model_config`."""
+    return ConfigDict(json_schema_extra={"examples": [value]})
 
 
 class Strict(Schema):

@@ -33,6 +33,11 @@ class Buckets:
             self._levels[caller] = (level - 1, now)
             return 0.0
 
+    def forget(self) -> None:
+        """Fill every bucket."""
+        with self._lock:
+            self._levels.clear()
+
     def _forget_full(self, now: float) -> None:
         """Forget callers whose buckets are full again: it is as if they had never called."""
         fills_in_s = self.burst / self.rate_per_s

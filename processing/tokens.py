@@ -30,16 +30,17 @@ def make(
     user: "User", scopes: Iterable[Scope], *, expires_at: datetime | None = None, name: str = ""
 ) -> tuple[ApiToken, str]:
     """Make a token; the second is its text, which is not kept and cannot be shown again."""
-    token = ApiToken(
-        id=secrets.token_hex(ID_BYTES),
+    wanted = set(scopes)
+    token_id = secrets.token_hex(ID_BYTES)
+    text = f"{PREFIX}_{token_id}_{secrets.token_urlsafe(SECRET_BYTES)}"
+    token = ApiToken.objects.create(
+        id=token_id,
         user=user,
         name=name,
-        scopes=[scope.value for scope in Scope if scope in set(scopes)],
+        digest=digest_of(text),
+        scopes=[scope.value for scope in Scope if scope in wanted],
         expires_at=expires_at,
     )
-    text = f"{PREFIX}_{token.id}_{secrets.token_urlsafe(SECRET_BYTES)}"
-    token.digest = digest_of(text)
-    token.save(force_insert=True)
     return token, text
 
 

@@ -29,6 +29,7 @@ ENTRIES_PER_PAGE = 50
 ENTRIES_PER_READ = 2000
 # A page verifies at most so many at once: 0.13 ms each. The command has no limit.
 VERIFIED_MAX = 50_000
+PROBLEMS_SHOWN_MAX = 100
 VERIFIED = "audit_verified"
 DETAIL_LENGTH_MAX = 80
 ACTIONS = {
@@ -91,12 +92,14 @@ class EntryLine:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What the last verification found: up to which entry, when, how long it took, and the problems."""
+    """What a verification found: how many entries, when, how long it took, the problems, and the last entry's mac."""
 
     number: int
     at: datetime
     took_s: float
     problems: list[str]
+    first_bad: int | None = None
+    head: str | None = None
 
 
 def seen_entries(user: "Person") -> QuerySet[AuditEntry]:
@@ -109,15 +112,22 @@ def seen_entries(user: "Person") -> QuerySet[AuditEntry]:
 
 def page_of(user: "Person", wanted: Filter, before: int | None = None) -> tuple[list[EntryLine], int | None]:
     """Give a page of entries, the newest first, and the number before which the next one goes on; None: no more."""
-    found = seen_entries(user).filter(wanted.condition())
-    if before is not None:
-        found = found.filter(number__lt=before)
-    rows = list(found.order_by("-number")[: ENTRIES_PER_PAGE + 1])
-    shown = rows[:ENTRIES_PER_PAGE]
+    shown, following = rows_of(user, wanted, before)
     names = {row.session for row in shown if row.session}
     sessions = ProcessingSession.objects.visible_to(user).in_bulk(list(names))
     lines = [_line_of(row, sessions.get(row.session) if row.session else None) for row in shown]
-    return lines, shown[-1].number if len(rows) > ENTRIES_PER_PAGE else None
+    return lines, following
+
+
+def rows_of(
+    user: "Person", wanted: Filter, before: int | None = None, limit: int = ENTRIES_PER_PAGE
+) -> tuple[list[AuditEntry], int | None]:
+    """Give the entries of a page and where the next one goes on, as `page_of` does."""
+    found = seen_entries(user).filter(wanted.condition())
+    if before is not None:
+        found = found.filter(number__lt=before)
+    rows = list(found.order_by("-number")[: limit + 1])
+    return rows[:limit], rows[limit - 1].number if len(rows) > limit else None
 
 
 def exported_entries(user: "Person", wanted: Filter) -> Iterator[AuditEntry]:
@@ -147,15 +157,21 @@ def newest_number() -> int:
     return AuditHead.objects.values_list("number", flat=True).first() or 0
 
 
-def verify() -> Verified | None:
-    """Verify the whole log and remember it; None when it is too long for a page."""
+def verify(exported: bytes | None = None) -> Verified | None:
+    """Verify the whole log and remember it; None when it is too long for a page.
+
+    `exported` is the mac of an entry that must be in it; what was found with one is not remembered for others.
+    """
     if newest_number() > VERIFIED_MAX:
         return None
     begun = time.monotonic()
-    reading = Reading()
+    reading = Reading(exported)
     problems = [problem.text for problem in reading.problems()]
-    found = Verified(reading.entries_count, timezone.now(), time.monotonic() - begun, problems)
-    cache.set(VERIFIED, found, None)
+    took_s = time.monotonic() - begun
+    head = reading.mac.hex() or None
+    found = Verified(reading.entries_count, timezone.now(), took_s, problems, reading.first_bad, head)
+    if exported is None:
+        cache.set(VERIFIED, found, None)
     return found
 
 

@@ -1,5 +1,6 @@
 """An answer that is given again when a request is sent again with the same Idempotency-Key."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from django.db import models
@@ -29,3 +30,8 @@ class KeptAnswer(models.Model):
 
     def __str__(self) -> str:
         return self.key[:12]
+
+    @classmethod
+    def keep(cls, key: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """Keep what was answered to the request that has taken the key."""
+        cls.objects.filter(pk=key).update(status=status, headers=dict(headers), body=body)

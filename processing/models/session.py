@@ -201,6 +201,11 @@ class ProcessingSession(models.Model):
         """Give the session up for good; what is committed stays readable."""
         self._step("cancel", hold_by=by, hold_why=why, ended_at=Now())
 
+    def rename(self, name: str) -> None:
+        """Call the session by another name."""
+        ProcessingSession.objects.filter(pk=self.pk).update(name=name)
+        self.refresh_from_db()
+
     def retire(self, by: str = "") -> None:
         """Cancel a completed session because it is to be deleted; nothing leads back from there."""
         self._step("retire", hold_by=by, hold_why="It is being deleted.")
