@@ -82,7 +82,12 @@ class Tally:
 
 
 def verify(
-    session: ProcessingSession, *, repair: bool = False, actor: str = "", tally: Tally | None = None
+    session: ProcessingSession,
+    *,
+    repair: bool = False,
+    actor: str = "",
+    address: str | None = None,
+    tally: Tally | None = None,
 ) -> Iterator[Finding]:
     """Give every problem of a session; `tally` counts along. With `repair`, what can be derived is then mended.
 
@@ -94,7 +99,7 @@ def verify(
     for finding in _problems(session, tally):
         yield tally.note(finding)
     if repair and tally.repairable and not tally.unsafe:
-        left = repairs.repair(session, tally.batch_ids, actor=actor)
+        left = repairs.repair(session, tally.batch_ids, actor=actor, address=address)
         tally.repaired = max(0, tally.repairable - left)
     if repair and tally.missing.count and not tally.unsafe:
         left_out = [tally.note(finding) for finding in make_pictures_again(session)]

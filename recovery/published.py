@@ -1,4 +1,4 @@
-"""Checkpoints and audit entries as the world is told of them."""
+"""Checkpoints, recoveries, verifications and audit entries as the world is told of them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,10 @@ from uuid import UUID
 from processing.models import ProcessingSession
 from processing.progress import iso
 from recovery import seal
+from recovery.findings import Finding
+from recovery.integrity import Tally
 from recovery.models import AuditEntry, Checkpoint
+from recovery.resume import Recovered
 
 PAGE_CHECKPOINTS = 200
 
@@ -38,6 +41,38 @@ def checkpoints_of(session: ProcessingSession, limit: int | None = None) -> Iter
 def _page(ids: list[UUID]) -> Iterator[dict[str, Any]]:
     by_id = Checkpoint.objects.in_bulk(ids)
     yield from (checkpoint_of(by_id[pk]) for pk in ids if pk in by_id)
+
+
+def recovery_of(session: ProcessingSession, recovered: Recovered) -> dict[str, Any]:
+    """Give the published recovery or rollback."""
+    return {
+        "session": str(session.pk),
+        "attempt": recovered.attempt,
+        "option": recovered.option,
+        "success": recovered.success,
+        "message": recovered.message,
+        "start_index": recovered.start_index,
+        "keep": recovered.keep,
+        "redo": recovered.redo,
+        "left": recovered.left,
+    }
+
+
+def finding_of(finding: Finding) -> dict[str, Any]:
+    """Give the published finding."""
+    return {"code": finding.code, "text": finding.text, "repairable": finding.repairable}
+
+
+def verification_of(session: ProcessingSession, tally: Tally) -> dict[str, Any]:
+    """Give the published verification."""
+    return {
+        "session": str(session.pk),
+        "safe": tally.verdict.value,
+        "results": tally.results,
+        "checkpoints": tally.checkpoints,
+        "findings": tally.findings,
+        "repaired": tally.mended,
+    }
 
 
 def entry_of(entry: AuditEntry) -> dict[str, Any]:

@@ -19,13 +19,15 @@ from recovery.session_checks import check_session, orphaned
 NOT_OF_THE_BATCH = frozenset((Code.DECISION.value,))
 
 
-def repair(session: ProcessingSession, batch_ids: Collection[int], *, actor: str) -> int:
+def repair(
+    session: ProcessingSession, batch_ids: Collection[int], *, actor: str, address: str | None = None
+) -> int:
     """Mend a session and some of its batches; give the number of problems that are left.
 
     Everything is looked at again under the lock first. Raises ActRefused when anything is unsafe by then: counting
     anew would sign what nobody wrote. test: test_repair_signs_nothing_when_a_result_was_changed_meanwhile.
     """
-    with audit.audited(audit.Action.REPAIR, actor=actor, session=session.pk) as details:
+    with audit.audited(audit.Action.REPAIR, actor=actor, session=session.pk, address=address) as details:
         locked = ProcessingSession.objects.lock(session.pk)
         before = dict(_problems(locked, batch_ids))
         _refuse_unsafe(before)

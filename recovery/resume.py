@@ -32,6 +32,7 @@ from recovery.plans import (
 from recovery.seal import problem_of
 
 BATCHES_PER_READ = 500
+RESUME = "resume"
 
 
 class ConfirmationRequired(audit.ActRefused):
@@ -300,6 +301,12 @@ def _recovered(session: ProcessingSession, request: Request, redo: int, counted:
 def _told(attempt: int, option: str, start_index: int, keep: int, redo: int, left: int) -> Recovered:
     message = f"The session goes on from photo {start_index}: {keep} verdicts kept, {redo} put aside, {left} photos left."
     return Recovered(attempt, option, message, start_index, keep, redo, left)
+
+
+def going_on(session: ProcessingSession) -> Recovered:
+    """Give how a session goes on whose pause was lifted: no verdict is put aside."""
+    keep = session.counts()["processed"]
+    return _told(session.attempt, RESUME, start_index(session), keep, 0, total_of(session) - keep)
 
 
 def recovered_by(attempt: RecoveryAttempt) -> Recovered:

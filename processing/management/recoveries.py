@@ -1,7 +1,6 @@
 """Recoveries as commands print them."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from processing.management.base import StockproofCommand
@@ -9,31 +8,17 @@ from processing.management.failures import NotFound
 from processing.models import ProcessingSession
 from recovery.models import Checkpoint
 from recovery.plans import Option
+from recovery.published import recovery_of
 from recovery.resume import Recovered
 
 PREFIX_LENGTH_MIN = 4
-
-
-def published_recovery(session: ProcessingSession, recovered: Recovered) -> dict[str, Any]:
-    """Give the published recovery or rollback."""
-    return {
-        "session": str(session.pk),
-        "attempt": recovered.attempt,
-        "option": recovered.option,
-        "success": recovered.success,
-        "message": recovered.message,
-        "start_index": recovered.start_index,
-        "keep": recovered.keep,
-        "redo": recovered.redo,
-        "left": recovered.left,
-    }
 
 
 def tell_recoveries(command: StockproofCommand, done: Sequence[tuple[ProcessingSession, Recovered]]) -> None:
     """Print what was recovered without a question."""
     for session, recovered in done:
         if command.wants_json:
-            command.emit("recovery", published_recovery(session, recovered))
+            command.emit("recovery", recovery_of(session, recovered))
         else:
             command.say(f"{session.pk}: {recovered.message}")
     if not done:

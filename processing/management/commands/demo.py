@@ -15,7 +15,7 @@ from processing.management.base import StockproofCommand, acting_person
 from processing.management.commands.serve import DEFAULT_BIND, bind_address
 from processing.management.drama import interrupted_session
 from processing.management.failures import IntegrityFailed
-from processing.management.recoveries import option_lines, published_recovery
+from processing.management.recoveries import option_lines
 from processing.models import ImageResult, ProcessingSession
 from processing.proof import prove
 from processing.published import image_of
@@ -23,6 +23,7 @@ from processing.states import Status
 from recovery.detection import crash_of, last_crash_of
 from recovery.happened import cause_of, certainty_of
 from recovery.plans import RecoveryOption, prepare_recovery_options
+from recovery.published import recovery_of
 from recovery.resume import execute_recovery
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Command(StockproofCommand):
             session, RecoveryOption.CONTINUE, by=acting_person(), register=parent.register
         )
         if self.wants_json:
-            self.emit("recovery", published_recovery(session, recovered))
+            self.emit("recovery", recovery_of(session, recovered))
         self.note(recovered.message)
         follow(self, session, parent)
         if session.status != Status.COMPLETED:

@@ -12,7 +12,6 @@ from processing.management.failures import WrongUsage
 from processing.management.recoveries import (
     checkpoint_named,
     option_lines,
-    published_recovery,
     tell_recoveries,
 )
 from processing.models import ProcessingSession
@@ -20,6 +19,7 @@ from processing.parent import Parent
 from recovery.automatic import recover_safe
 from recovery.models import Checkpoint, RecoveryAttempt
 from recovery.plans import Option, RecoveryOption, prepare_recovery_options
+from recovery.published import recovery_of
 from recovery.resume import Recovered, execute_recovery, recovered_by
 
 
@@ -85,7 +85,7 @@ class Command(StockproofCommand):
         )
         recovered = act() if parent is None else _begun(parent, session, act)
         if self.wants_json:
-            self.emit("recovery", published_recovery(session, recovered))
+            self.emit("recovery", recovery_of(session, recovered))
         else:
             self.say(recovered.message)
         if parent is not None:

@@ -6,8 +6,8 @@ from typing import Any
 from processing.management.arguments import add_session, positive_count
 from processing.management.base import StockproofCommand, acting_person
 from processing.management.failures import Refused
-from processing.management.recoveries import published_recovery
 from processing.models import ProcessingSession
+from recovery.published import recovery_of
 from recovery.undo import newest_attempt, preview_undo, rollback_recovery
 
 
@@ -34,7 +34,7 @@ class Command(StockproofCommand):
         )
         undone = rollback_recovery(session, number, by=acting_person())
         if self.wants_json:
-            self.emit("rollback", published_recovery(session, undone))
+            self.emit("rollback", recovery_of(session, undone))
         else:
             self.say(undone.message)
 

@@ -14,6 +14,7 @@ from processing.management.base import StockproofCommand, acting_person
 from processing.management.failures import IntegrityFailed, WrongUsage
 from processing.models import ProcessingSession
 from recovery.integrity import Tally, Verdict, verify
+from recovery.published import finding_of, verification_of
 
 SENTENCES = {
     Verdict.SAFE: "It is safe to go on.",
@@ -53,10 +54,8 @@ class Command(StockproofCommand):
     def _verify(self, session: ProcessingSession, *, repair: bool) -> bool:
         with self._counting(session) as tally:
             for finding in verify(session, repair=repair, actor=acting_person(), tally=tally):
-                published = {"code": finding.code, "text": finding.text, "repairable": finding.repairable}
-                self._tell("finding", published, finding.text)
-        published = verification_of(session, tally)
-        self._tell("verification", published, sentence_of(session, tally))
+                self._tell("finding", finding_of(finding), finding.text)
+        self._tell("verification", verification_of(session, tally), sentence_of(session, tally))
         return tally.is_safe_now
 
     def _tell(self, kind: str, published: dict[str, Any], text: str) -> None:
@@ -80,18 +79,6 @@ class Command(StockproofCommand):
             tally.on_photos = lambda count: bar.advance(photos, count)
             tally.on_files = lambda count: bar.advance(files, count)
             yield tally
-
-
-def verification_of(session: ProcessingSession, tally: Tally) -> dict[str, Any]:
-    """Give the published verification."""
-    return {
-        "session": str(session.pk),
-        "safe": tally.verdict.value,
-        "results": tally.results,
-        "checkpoints": tally.checkpoints,
-        "findings": tally.findings,
-        "repaired": tally.mended,
-    }
 
 
 def sentence_of(session: ProcessingSession, tally: Tally) -> str:
