@@ -34,7 +34,7 @@ Actor = Annotated[Line, Field(max_length=ACTOR_LENGTH_MAX)]
     summary="List who did what",
     openapi_extra={"responses": refusals()},
 )
-def list_audit(  # noqa: PLR0913 -- each is a part of the query
+def list_audit(
     request: HttpRequest,
     actor: Actor | None = None,
     action: Action | None = None,
