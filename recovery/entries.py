@@ -32,6 +32,7 @@ VERIFIED_MAX = 50_000
 VERIFIED = "audit_verified"
 DETAIL_LENGTH_MAX = 80
 ACTIONS = {
+    Action.SESSION: gettext_lazy("Session begun"),
     Action.RECOVER: gettext_lazy("Recovery"),
     Action.ROLLBACK: gettext_lazy("Recovery undone"),
     Action.REPAIR: gettext_lazy("Repair"),
