@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
@@ -9,10 +10,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django_htmx.http import reswap, retarget
 
-from config.guard import cool_off_s
+from config.guard import locked_s
 from processing.access import NotAllowed
 
 DATABASE_RETRY_S = 5
+MINUTE_S = 60
 PROBLEM = "#problem"
 
 
@@ -40,11 +42,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # no
 def locked_out(
     request: HttpRequest,
     response: HttpResponse,  # noqa: ARG001 -- axes hands it in
-    credentials: Mapping[str, Any] | None,  # noqa: ARG001 -- axes hands it in
+    credentials: Mapping[str, Any] | None,
 ) -> HttpResponse:
     """Answer somebody who has typed too many wrong passwords, the same whether the name is somebody's or not."""
-    wait_s = cool_off_s()
-    answer = _answer(request, "429.html", 429, {"wait_s": wait_s})
+    wait_s = locked_s(request, credentials)
+    answer = _answer(request, "429.html", 429, {"wait_s": ceil(wait_s / MINUTE_S) * MINUTE_S})
     answer.headers["Retry-After"] = str(wait_s)
     return answer
 

@@ -1,11 +1,16 @@
 """What the guard at the login knows a person by: a mark of the name, and the address."""
 
 from collections.abc import Mapping
+from datetime import timedelta
+from math import ceil
 from typing import Any
 
+from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.db.models import Max
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from recovery.audit import plain_address
@@ -32,6 +37,11 @@ def client_address(request: HttpRequest) -> str | None:
     return plain_address(request.META.get("REMOTE_ADDR"))
 
 
-def cool_off_s() -> int:
-    """Give how long somebody is locked out after the last failure that counted, in seconds."""
-    return int(settings.AXES_COOLOFF_TIME.total_seconds())
+def locked_s(request: HttpRequest, credentials: Mapping[str, Any] | None) -> int:
+    """Give for how many seconds a person is still locked out: until the last failure that counted is old enough."""
+    failures = AccessAttempt.objects.filter(
+        username=name_mark(request, credentials), ip_address=client_address(request)
+    )
+    newest = failures.aggregate(at=Max("attempt_time"))["at"]
+    passed = timedelta() if newest is None else timezone.now() - newest
+    return max(ceil((settings.AXES_COOLOFF_TIME - passed).total_seconds()), 1)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib import admin, messages
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -51,6 +51,16 @@ class PresetAdmin(PresetModelAdmin):
     change_view = refusals_recorded(PresetModelAdmin.change_view)
     delete_view = refusals_recorded(PresetModelAdmin.delete_view)
     changelist_view = refusals_recorded(PresetModelAdmin.changelist_view)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Store it; when somebody has taken the name meanwhile, a second look says so beside the field.
+
+        test: test_preset_says_that_its_name_is_taken_when_two_are_saved_at_once.
+        """
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except IntegrityError:
+            return super().changeform_view(request, *args, **kwargs)
 
     def has_delete_permission(self, request: HttpRequest, obj: Preset | None = None) -> bool:
         """Keep the default preset: sessions get it when nobody names another."""

@@ -70,6 +70,16 @@ class CrashLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """Something that happened, for a glance; look is the suffix of its class, icon a symbol's name."""
+
+    at: datetime
+    icon: str
+    title: str
+    look: str
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """One session's page."""
 
@@ -84,6 +94,7 @@ class Overview:
     bottleneck: str
     chart: pace.Chart | None
     crash: CrashLine | None
+    lately: Sequence[Moment] = ()
 
     @property
     def session(self) -> ProcessingSession:
@@ -148,8 +159,9 @@ class Overview:
         held = (session.hold_by, session.hold_why, session.last_error, session.crashed_at, session.attempt)
         listed = (session.found_count, session.total, session.skipped_count, session.lanes)
         shown = (self.headline, self.refusals, self.strip, self.verdicts, self.reasons, self.doomed)
+        told = (self.crash, self.lately)
         return _digest(
-            shown, self.workers, self.bottleneck, self.chart, held, listed, self.crash, self.snapshot.status
+            shown, self.workers, self.bottleneck, self.chart, held, listed, told, self.snapshot.status
         )
 
 
@@ -179,8 +191,14 @@ def rows_version(rows: Sequence[Row], *others: object) -> str:
     return _digest(shown, *others)
 
 
-def overview_of(session: ProcessingSession, crash: CrashLine | None, *, may_operate: bool = True) -> Overview:
-    """Build one session's page from stored counters."""
+def overview_of(
+    session: ProcessingSession,
+    crash: CrashLine | None,
+    lately: Sequence[Moment] = (),
+    *,
+    may_operate: bool = True,
+) -> Overview:
+    """Build one session's page from stored counters, and from what others tell of it."""
     snapshot = snapshots_of([session])[0]
     counts = session.counts()
     verdicts = {verdict.value: counts[verdict.value] for verdict in Verdict}
@@ -197,6 +215,7 @@ def overview_of(session: ProcessingSession, crash: CrashLine | None, *, may_oper
         bottleneck=labor.bottleneck_of(snapshot.workers),
         chart=_chart(snapshot),
         crash=crash,
+        lately=lately,
     )
 
 

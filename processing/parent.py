@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection
 
 from processing import queue
+from processing.children import arguments_of, environment_of
 from processing.models import ProcessingSession, StepRefused, Worker
 from processing.models.session import Alarm
 from processing.states import Status
@@ -282,7 +283,7 @@ class Parent:
 
     def _begin(self, row: Worker) -> None:
         arguments = [row.token, self._queue_name, str(self._workers), str(os.getpid())]
-        self._cluster = Child(["-m", "processing.cluster", *arguments])
+        self._cluster = Child(arguments_of("processing.cluster", *arguments), environment_of())
         self.presence.start_beating(lambda: self._look(row), look_s=LOOK_S)
 
     def _break_crash_loop(self) -> None:

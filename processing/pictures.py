@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 THUMBNAIL, DETAILS = "thumbnail.jpg", "details.json"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 CODE = re.compile(r"[a-z_]{1,40}")
+SESSION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 INSTANT = re.compile(r"(\d{4}):(\d{2}):(\d{2}) (\d{2}:\d{2}:\d{2})")
 FILE_BYTES_MAX = 4_000_000
 # Pictures leave this much of the disk to what cannot be made again, or a twentieth of a small disk.
@@ -122,6 +123,13 @@ def remove_session(session_id: UUID) -> None:
     folder = _folder(session_id)
     if folder.exists():
         shutil.rmtree(folder)
+
+
+def session_ids() -> set[UUID]:
+    """Give the sessions that pictures are kept of, those that are gone among them."""
+    folder = Path(settings.STOCKPROOF_VAR) / "pictures"
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return {UUID(name) for name in names if SESSION.fullmatch(name)}
 
 
 def _folder(session_id: UUID) -> Path:

@@ -3,9 +3,24 @@
 All take the person's name and raise StepRefused where the state forbids the act; the refusal is recorded too.
 """
 
+from typing import Any
+
+from django.db import transaction
+
 from processing.models import ProcessingSession
 from processing.models.session import Register
-from recovery.audit import Action, audited
+from recovery.audit import Action, audited, record
+
+
+def begin(
+    columns: dict[str, Any], *, actor: str, register: Register | None = None, address: str | None = None
+) -> ProcessingSession:
+    """Create a session, as `ProcessingSession.start` does; the log keeps its source and the rules' name."""
+    with transaction.atomic(durable=True):
+        session = ProcessingSession.start(register=register, **columns)
+        told = {"name": session.name, "source": session.source, "preset": session.preset_name}
+        record(Action.SESSION, actor=actor, session=session.pk, address=address, details=told)
+    return session
 
 
 def pause(session: ProcessingSession, *, actor: str, why: str = "", address: str | None = None) -> None:

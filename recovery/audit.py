@@ -37,6 +37,7 @@ HEAD = "audit head"
 class Action(models.TextChoices):
     """What is recorded, in the words of the published interface."""
 
+    SESSION = "session"
     RECOVER = "recover"
     ROLLBACK = "rollback"
     REPAIR = "repair"

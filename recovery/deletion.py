@@ -18,10 +18,11 @@ from processing.models import (
     Worker,
 )
 from processing.pictures import remove_session as remove_pictures
+from processing.pictures import session_ids
 from processing.states import Status
 from processing.turns import Turns
-from recovery.audit import Action, audited
-from recovery.models import Checkpoint, Crash, RecoveryAttempt
+from recovery.audit import DONE, Action, audited
+from recovery.models import AuditEntry, Checkpoint, Crash, RecoveryAttempt
 
 PAGE_ROWS = 2000
 # What is deleted page by page once the batches are gone, results first, each before what it refers to.
@@ -47,7 +48,22 @@ def delete_session(session: ProcessingSession, *, by: str, address: str | None =
     with audited(Action.DELETE, actor=by, session=session.pk, address=address) as details:
         details.update(_facts(session), step="end", deleted=dict(deleted))
         _end(_lock(session.pk))
+    remove_strays()
     return dict(deleted)
+
+
+def remove_strays() -> None:
+    """Remove pictures that a worker wrote while its session was deleted; its verdicts are refused only afterwards.
+
+    What this database did not delete stays: several databases may keep their pictures in one folder.
+    test: test_pictures_that_land_during_a_deletion_are_removed_*.
+    """
+    kept = session_ids()
+    ended = AuditEntry.objects.filter(
+        session__in=kept, action=Action.DELETE, outcome=DONE, details__step="end"
+    )
+    for session_id in sorted(set(ended.order_by().values_list("session", flat=True))):
+        remove_pictures(session_id)
 
 
 def _lock(session_id: UUID) -> ProcessingSession:

@@ -33,6 +33,7 @@ PROBLEMS_SHOWN_MAX = 100
 VERIFIED = "audit_verified"
 DETAIL_LENGTH_MAX = 80
 ACTIONS = {
+    Action.SESSION: gettext_lazy("Session begun"),
     Action.RECOVER: gettext_lazy("Recovery"),
     Action.ROLLBACK: gettext_lazy("Recovery undone"),
     Action.REPAIR: gettext_lazy("Repair"),

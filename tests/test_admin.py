@@ -26,6 +26,7 @@ from tests.factories import (
     no_seal,
 )
 from tests.people import PASSWORD, make_user, signed_in, statements
+from tests.racing import overlap
 
 pytestmark = pytest.mark.django_db
 MACHINE_ROWS: list[type[models.Model]] = [
@@ -258,6 +259,21 @@ def presets_recorded() -> list[tuple[str, str | None, dict[str, Any]]]:
     """Give what the audit log says of presets: by whom, from where, what."""
     entries = AuditEntry.objects.filter(action="preset").order_by("number")
     return list(entries.values_list("actor", "address", "details"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_preset_says_that_its_name_is_taken_when_two_are_saved_at_once() -> None:
+    rules = {"min_megapixels": 6}
+    browser = signed_in(make_user("boss", is_superuser=True))
+
+    response = overlap(
+        lambda: Preset.objects.create(name="Microstock", rules=rules),
+        lambda: browser.post(address(Preset, "add"), {"name": "Microstock", "rules": json.dumps(rules)}),
+    )
+
+    assert response.status_code == 200
+    assert "Preset with this Name already exists." in response.content.decode()
+    assert Preset.objects.filter(name="Microstock").count() == 1
 
 
 def test_preset_is_recorded_when_it_is_added_changed_and_removed(boss: Client) -> None:

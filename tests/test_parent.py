@@ -43,7 +43,7 @@ def ignore(_row: Worker) -> None:
 
 def keep(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
     """Let parents start another process in place of their cluster."""
-    monkeypatch.setattr(module, "Child", lambda _arguments: Child(arguments))
+    monkeypatch.setattr(module, "Child", lambda *_asked: Child(arguments))
 
 
 def working_session() -> ProcessingSession:

@@ -18,6 +18,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from processing.children import arguments_of, environment_of
 from processing.management import readiness
 from processing.management.failures import CommandFailed, first_line
 from processing.models import Worker
@@ -117,11 +118,16 @@ def check_source_roots() -> Iterator[Check]:
 
 def check_analysis() -> Iterator[Check]:
     """Ask a process of its own about device and decoders: commands never load torch or Pillow."""
-    command = [sys.executable, "-m", "processing.analysis.selfcheck", settings.STOCKPROOF_DEVICE]
+    arguments = arguments_of("processing.analysis.selfcheck", settings.STOCKPROOF_DEVICE)
     hint = "Install the packages of constraints.txt again."
     try:
         ended = subprocess.run(  # noqa: S603 -- our own interpreter and module
-            command, capture_output=True, text=True, timeout=ANALYSIS_TIMEOUT_S, check=False
+            [sys.executable, *arguments],
+            env=environment_of(),
+            capture_output=True,
+            text=True,
+            timeout=ANALYSIS_TIMEOUT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         yield Check("analysis", f"No answer within {ANALYSIS_TIMEOUT_S:.0f} s.", hint)

@@ -10,10 +10,11 @@ from django.views.decorators.http import require_http_methods
 from processing import access
 from processing.counting import CountLost
 from processing.forms import LookForm, NewSessionForm
-from processing.models import ProcessingSession
 from processing.sources import SourceRefused
 from processing.starting import CountPanel, count_on, preset_choices, readable_roots, rules_named
-from processing.views.guard import HtmxRequest, page
+from processing.views.guard import HtmxRequest, page, person_of, refuse
+from recovery import acts
+from recovery.audit import Action
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +24,10 @@ logger = logging.getLogger(__name__)
 def new_session(request: HtmxRequest) -> HttpResponse:
     """Ask what is to be proofed; count what is there; begin."""
     if not access.may_operate(request.user):
-        raise access.NotAllowed(_("Your role may look at sessions, but not begin one."))
+        why = _("Your role may look at sessions, but not begin one.")
+        if request.method == "POST":
+            refuse(request, Action.SESSION, why)
+        raise access.NotAllowed(why)
     if request.method != "POST":
         return _ask(request, NewSessionForm(user=request.user))
     if "look" in request.POST or "kept" in request.POST:
@@ -31,7 +35,7 @@ def new_session(request: HtmxRequest) -> HttpResponse:
     form = NewSessionForm(request.POST, user=request.user)
     if not form.is_valid():
         return _ask(request, form, status=400)
-    session = ProcessingSession.start(**form.columns)
+    session = acts.begin(form.columns, **person_of(request))
     logger.info("session begun", extra={"session": str(session.pk), "user": request.user.pk})
     return redirect("session", session_id=session.pk)
 

@@ -18,6 +18,7 @@ from processing.overview import CrashLine, Overview, overview_of
 from processing.views.guard import HtmxRequest, operated_session, page, person_of, seen_session
 from recovery import acts, checkpoint_acts, detection
 from recovery.audit import Action
+from recovery.chronicle import lately_of
 from recovery.happened import cause_of, certainty_of
 from recovery.kinds import CheckpointType
 from recovery.models import Crash
@@ -115,7 +116,8 @@ def _take_step(request: HtmxRequest, session_id: UUID, step: str) -> HttpRespons
 
 def _overview(request: HtmxRequest, session: ProcessingSession) -> Overview:
     may_operate = access.may_operate(request.user, session)
-    return overview_of(session, _crash_of(session), may_operate=may_operate)
+    lately = lately_of(session, is_polled=bool(request.htmx))
+    return overview_of(session, _crash_of(session), lately, may_operate=may_operate)
 
 
 def _crash_of(session: ProcessingSession) -> CrashLine | None:

@@ -12,9 +12,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from processing import access, wording
-from processing.headlines import headline_of, refusals_of
 from processing.models import ProcessingSession
-from processing.snapshots import snapshots_of
 from processing.views.guard import HtmxRequest, operated_session, page, person_of, seen_session
 from recovery import checkpoint_acts, detection
 from recovery.audit import Action, ActRefused
@@ -23,6 +21,7 @@ from recovery.forms import CleanupForm, PinForm, PlaceForm, TimelineForm
 from recovery.instants import page_by
 from recovery.ledger import Ledger
 from recovery.models import Checkpoint
+from recovery.views.around import context_around
 
 CHECKPOINTS_PER_PAGE = 50
 
@@ -49,21 +48,14 @@ def _shown(
     rows = Checkpoint.objects.filter(session=session)
     earlier = rows.filter(created_at__lt=before) if before else rows
     found, more = page_by(earlier, "created_at", CHECKPOINTS_PER_PAGE)
-    may_operate = access.may_operate(request.user, session)
     keep = settings.CHECKPOINT_KEEP_COUNT
-    context = {
-        "session": session,
-        "headline": headline_of(snapshots_of([session])[0]),
-        "refusals": refusals_of(session, may_operate=may_operate),
+    context = context_around(request, session, "checkpoints") | {
         "lines": [line_of(one) for one in found],
         "more": more,
         "before": before,
         "cleanup": cleanup,
         "keep": keep,
         "unneeded_count": len(Checkpoint.objects.unneeded(Ledger(session), session.pk, keep)),
-        "may_operate": may_operate,
-        "may_verify": access.may_verify(request.user, session),
-        "place": "checkpoints",
     }
     return render(request, "recovery/checkpoints.html", context, status=status)
 

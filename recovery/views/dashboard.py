@@ -8,10 +8,10 @@ from django.views.decorators.http import require_safe
 from processing.models import ProcessingSession
 from processing.views.guard import HtmxRequest, page
 from recovery import detection
+from recovery.dashboard import crashes_of, interrupted_of, running_of
 from recovery.figures import figures_of
 from recovery.forms import DEFAULT_SINCE, DashboardForm, TimelineForm
 from recovery.statistics import read_since
-from recovery.watch import crashes_of, interrupted_of, running_of
 
 HISTORY_PER_PAGE = 50
 

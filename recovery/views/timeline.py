@@ -7,15 +7,13 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from processing import access
-from processing.headlines import headline_of, refusals_of
-from processing.snapshots import snapshots_of
 from processing.views.guard import HtmxRequest, page, seen_session
 from recovery import detection
 from recovery.chronicle import Kind, events_of
 from recovery.forms import TimelineForm
 from recovery.statistics import totals_of
 from recovery.timestrip import strip_of
+from recovery.views.around import context_around
 
 
 @require_safe
@@ -29,11 +27,7 @@ def timeline(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     session = seen_session(request, session_id)
     kind, before = form.cleaned_data["kind"], form.cleaned_data["before"]
     events, more = events_of(session, kind, before)
-    may_operate = access.may_operate(request.user, session)
-    context = {
-        "session": session,
-        "headline": headline_of(snapshots_of([session])[0]),
-        "refusals": refusals_of(session, may_operate=may_operate),
+    context = context_around(request, session, "timeline") | {
         "totals": totals_of(session),
         "strip": strip_of(session),
         "events": events,
@@ -41,8 +35,5 @@ def timeline(request: HtmxRequest, session_id: UUID) -> HttpResponse:
         "kind": kind,
         "before": before,
         "kinds": Kind.choices,
-        "may_operate": may_operate,
-        "may_verify": access.may_verify(request.user, session),
-        "place": "timeline",
     }
     return render(request, "recovery/timeline.html", context)

@@ -61,6 +61,8 @@ def test_numbers_change_by_themselves_until_the_session_is_completed(
     sign_in(page, live_server.url, ines)
     page.get_by_role("link", name="Autumn travel", exact=True).click()
     expect(page.locator("#figure-processed")).to_have_text("0")
+    reserved = page.locator(".log-brief").bounding_box()
+    assert reserved is not None
 
     land(batch, 3)
     expect(page.locator("#figure-processed")).to_have_text("3")
@@ -68,9 +70,15 @@ def test_numbers_change_by_themselves_until_the_session_is_completed(
     land(batch, 5)
     expect(page.locator("#figure-processed")).to_have_text("8")
     expect(page.locator(".status")).to_have_text("Comparing")
+    make_crash(worker=make_worker(), session=session)
+    make_crash(worker=make_worker(), session=session)
     complete(session)
 
     expect(page.locator(".status")).to_have_text("Completed")
+    expect(page.locator(".log-brief > li")).to_have_count(5)
+    grown = page.locator(".log-brief").bounding_box()
+    assert grown is not None
+    assert grown["height"] == reserved["height"]
     expect(page.locator("#milestone")).to_have_text("Autumn travel: Completed, 100\u00a0%")
     assert page.locator("#session").get_attribute("hx-get") is None
 

@@ -61,10 +61,21 @@ def _do_when_printed(out: StringIO, err: StringIO, then: Callable[[], None], don
     done.set()
 
 
-def run_process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `manage.py` as a shell would."""
+def strange_folder(folder: Path) -> Path:
+    """Make a folder with packages that are called as ours are, and end whatever imports them."""
+    for name in ("config", "processing", "recovery"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text("raise SystemExit('imported from a strange folder')")
+    return folder
+
+
+def run_process(
+    *arguments: str, folder: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `manage.py` as a shell would that stands in a folder."""
     return subprocess.run(
         [sys.executable, str(MANAGE), *arguments],
+        cwd=folder,
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from processing.management.failures import IntegrityFailed
 from processing.models import ImageResult, ProcessingSession
 from processing.states import Verdict
 from recovery.models import Crash
-from tests.commands.running import MANAGE
+from tests.commands.running import MANAGE, strange_folder
 from tests.factories import make_batch, make_result, make_session, make_worker, no_seal
 
 DEMO_S = 180
@@ -101,12 +102,14 @@ def answer_of(url: str) -> int:
 @pytest.mark.vendor("sqlite")
 @pytest.mark.django_db(transaction=True)
 def test_demo_kills_everything_inside_a_chunk_recovers_proves_that_nothing_was_lost_and_serves(
-    database_url: str,
+    tmp_path: Path, database_url: str
 ) -> None:
-    port = free_port()
+    port, folder = free_port(), strange_folder(tmp_path / "strange")
     command = [sys.executable, str(MANAGE), "demo", "--json", "--bind", f"127.0.0.1:{port}"]
     environment = {**os.environ, "DATABASE_URL": database_url}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, encoding="utf-8") as demo:
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, encoding="utf-8"
+    ) as demo:
         assert demo.stdout is not None
         printed = (json.loads(line) for line in demo.stdout)
         lines = list(takewhile(lambda line: line["type"] != "serving", printed))

@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 
 from processing.management import checkup
 from processing.management.checkup import Check
-from tests.commands.running import run_process
+from tests.commands.running import run_process, strange_folder
 from tests.databases import TRIGGERS
 from tests.factories import make_worker
 
@@ -46,8 +46,12 @@ def test_doctor_prints_every_check_and_exits_0_when_all_is_well(database_url: st
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_doctor_exits_1_and_looks_at_all_else_when_the_database_is_away() -> None:
-    ended = run_process("doctor", "--json", DATABASE_URL="postgres://nobody:x@127.0.0.1:1/none")
+def test_doctor_exits_1_and_looks_at_all_else_when_the_database_is_away(tmp_path: Path) -> None:
+    folder = strange_folder(tmp_path / "strange")
+
+    ended = run_process(
+        "doctor", "--json", folder=folder, DATABASE_URL="postgres://nobody:x@127.0.0.1:1/none"
+    )
 
     *printed, error = [json.loads(line) for line in ended.stdout.splitlines()]
     assert [(one["name"], one["ok"]) for one in printed] == [(name, name != "database") for name in NAMES[:7]]

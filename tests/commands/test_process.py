@@ -14,7 +14,7 @@ from processing.management.failures import Held, NotFound
 from processing.models import ProcessingSession, Worker
 from processing.proof import prove
 from processing.states import Stage, Status
-from tests.commands.running import run, run_process
+from tests.commands.running import run, run_process, strange_folder
 from tests.factories import make_crash, make_session, make_worker
 from tests.folders import put
 from tests.photos import write_photo
@@ -204,15 +204,16 @@ def test_summary_counts_crashes_and_photos_analyzed_twice() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_resume_with_wait_goes_on_to_the_end_of_a_paused_session(tmp_path: Path, database_url: str) -> None:
+def test_resume_with_wait_goes_on_to_the_end_from_any_folder(tmp_path: Path, database_url: str) -> None:
     source = write_photos(tmp_path / "source", 2)
     run("process", str(source), "--detach")
     session = ProcessingSession.objects.get()
     session.pause()
 
     ended = run_process(
-        "resume", "latest", "--wait", "--workers", "1", "--json", "--skip-checks", DATABASE_URL=database_url
-    )
+        "resume", "latest", "--wait", "--workers", "1", "--json", "--skip-checks",
+        folder=strange_folder(tmp_path / "strange"), DATABASE_URL=database_url,
+    )  # fmt: skip
 
     session.refresh_from_db()
     last = json.loads(ended.stdout.splitlines()[-1])

@@ -38,6 +38,20 @@ def test_hold_is_done_and_recorded_with_its_reason(
     assert AuditEntry.objects.values_list("session", "address").get() == (session.pk, "::1")
 
 
+def test_begin_is_recorded_with_source_and_preset_in_one_transaction() -> None:
+    columns = {"name": "Coast", "source": "/photos", "source_path": b"/photos", "preset_name": "Adobe Stock"}
+    numbers = {"preset": {}, "batch_size": 50, "checkpoint_interval": 10}
+
+    session = acts.begin(columns | numbers, actor="ines", address="::1")
+    with pytest.raises(TypeError):
+        acts.begin(columns | numbers, actor=None, address="::1")  # type: ignore[arg-type]  # that is the fault
+
+    told = {"name": "Coast", "source": "/photos", "preset": "Adobe Stock"}
+    assert recorded() == [("session", "ines", "done", told)]
+    assert AuditEntry.objects.values_list("session", "address").get() == (session.pk, "::1")
+    assert ProcessingSession.objects.get() == session
+
+
 def test_resume_is_done_and_recorded_with_its_attempt() -> None:
     session = make_session(hold=Hold.PAUSED)
 

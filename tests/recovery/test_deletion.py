@@ -1,9 +1,12 @@
 """Deleting a session: all of it goes, nothing else does, and being killed in the middle changes nothing."""
 
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db.models import Model
+from pytest_django import Settings
 
 from processing.models import (
     Batch,
@@ -19,7 +22,7 @@ from processing.models import (
 from processing.overriding import override
 from processing.states import Hold, SessionState, Stage, Status, session_states
 from recovery import checkpoints, deletion
-from recovery.deletion import delete_session
+from recovery.deletion import delete_session, remove_strays
 from recovery.models import AuditEntry, Checkpoint, Crash, RecoveryAttempt
 from tests.factories import (
     make_batch,
@@ -221,3 +224,34 @@ def test_chunk_in_the_air_writes_nothing_when_a_deletion_was_first() -> None:
 
     delete_session(session, by="ada")
     assert set(rows_of(session).values()) == {0}
+
+
+@pytest.mark.django_db
+def test_pictures_that_land_during_a_deletion_are_removed_behind_it(
+    settings: Settings, tmp_path: Path
+) -> None:
+    settings.STOCKPROOF_VAR = tmp_path
+    kept, deleted = whole_session(), whole_session()
+    folders = {one: tmp_path / "pictures" / str(one) for one in (kept.pk, deleted.pk, uuid4())}
+    delete_session(deleted, by="ada")
+    for folder in folders.values():
+        folder.mkdir(parents=True)
+        (folder / "late.jpg").write_bytes(b"a picture")
+    (tmp_path / "pictures" / "notes").mkdir()
+
+    remove_strays()
+
+    left = {path.name for path in (tmp_path / "pictures").iterdir()}
+    assert left == {str(one) for one in folders if one != deleted.pk} | {"notes"}
+
+
+@pytest.mark.django_db
+def test_deletion_removes_what_an_earlier_one_has_left(settings: Settings, tmp_path: Path) -> None:
+    settings.STOCKPROOF_VAR = tmp_path
+    first, second = whole_session(), whole_session()
+    delete_session(first, by="ada")
+    (tmp_path / "pictures" / str(first.pk)).mkdir(parents=True)
+
+    delete_session(second, by="ada")
+
+    assert list((tmp_path / "pictures").iterdir()) == []

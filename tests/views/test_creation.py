@@ -9,6 +9,7 @@ from django.test import Client, override_settings
 
 from processing.models import Batch, ProcessingSession
 from processing.states import BatchKind
+from recovery.models import AuditEntry
 from tests.factories import make_session
 from tests.folders import new_source, put
 from tests.people import make_user, signed_in
@@ -130,6 +131,11 @@ def test_page_is_refused_to_a_viewer_and_to_strangers(source: Path) -> None:
 
     assert signed_in(viewer).get(NEW).status_code == 403
     assert signed_in(viewer).post(NEW, asked(source)).status_code == 403
+    entry = AuditEntry.objects.get(action="session")
+    assert (entry.actor, entry.outcome) == (
+        "viewer",
+        "refused: Your role may look at sessions, but not begin one.",
+    )
     assert Client().get(NEW).status_code == 302
     assert ProcessingSession.objects.count() == 0
 

@@ -9,13 +9,14 @@ from django.conf import settings
 from processing.creation import NoPhotos, Unknown, Wish, owner_named, source_with_photos, unfinished_of
 from processing.management.arguments import add_workers, plain_text, positive_count
 from processing.management.attendance import attend, new_parent
-from processing.management.base import StockproofCommand
+from processing.management.base import StockproofCommand, acting_person
 from processing.management.failures import Held, NotFound
 from processing.models import ProcessingSession
 from processing.models.preset import DEFAULT_PRESET
 from processing.progress import session_of
 from processing.sources import SourceRefused
 from processing.states import Status
+from recovery import acts
 
 
 class Command(StockproofCommand):
@@ -55,11 +56,11 @@ class Command(StockproofCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         columns = _columns(options)
         if options["detach"]:
-            self._announce(ProcessingSession.start(**columns))
+            self._announce(acts.begin(columns, actor=acting_person()))
             return
         parent = new_parent(options["workers"])
         columns["id"] = uuid4()
-        parent.begin(lambda: ProcessingSession.start(register=parent.register, **columns))
+        parent.begin(lambda: acts.begin(columns, actor=acting_person(), register=parent.register))
         session = parent.insist(lambda: ProcessingSession.objects.get(pk=columns["id"]))
         self.note(f"Session {session.pk} begins.")
         attend(self, session, parent)

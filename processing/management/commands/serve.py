@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
+from processing.children import arguments_of, environment_of
 from processing.management.arguments import add_workers
 from processing.management.attendance import new_parent
 from processing.management.base import StockproofCommand
@@ -58,8 +59,8 @@ class Command(StockproofCommand):
         self._tell_address(host, port)
         parent = new_parent(options["workers"])
         parent.begin(parent.register)
-        arguments = ["-m", "config.web", host, str(port), str(os.getpid())]
-        parent.add_child(Child(arguments, {"STOCKPROOF_SERVED": served}))
+        arguments = arguments_of("config.web", host, str(port), str(os.getpid()))
+        parent.add_child(Child(arguments, environment_of() | {"STOCKPROOF_SERVED": served}))
         policy = _policy(unattended=options["unattended"])
         if policy != "off":
             parent.add_chore(Rescuer(policy))
