@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
 
 from config.admin import MachineRowAdmin
 from processing import access
@@ -116,7 +117,11 @@ def _action(
     def act(
         modeladmin: SessionAdmin, request: HttpRequest, queryset: QuerySet[ProcessingSession]
     ) -> HttpResponse | None:
-        sessions = list(queryset.order_by("created_at", "pk")[:ACTED_ON_MAX])
+        sessions = list(queryset.order_by("created_at", "pk")[: ACTED_ON_MAX + 1])
+        if len(sessions) > ACTED_ON_MAX:
+            told = _("Pick at most {most} sessions at once. Nothing was done.")
+            modeladmin.message_user(request, told.format(most=ACTED_ON_MAX), messages.WARNING)
+            return None
         if bulk.ACTS[name].preview is not None and "confirmed" not in request.POST:
             return _ask(modeladmin, request, name, sessions)
         shown = (

@@ -63,8 +63,8 @@ class Done:
         if not self.kept:
             return changed
         left = ngettext(
-            "{n} photo was left alone: something was said of it since.",
-            "{n} photos were left alone: something was said of them since.",
+            "{n} photo was left alone: something was said of it since, or it has no result now.",
+            "{n} photos were left alone: something was said of them since, or they have no result now.",
             self.kept,
         ).format(n=wording.grouped(self.kept))
         return f"{changed} {left}"

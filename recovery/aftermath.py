@@ -119,8 +119,11 @@ def _steps(attempt: RecoveryAttempt) -> list[str]:
     steps = [
         _("Session locked; its state was the one that was shown"),
         _("The claims of the old workers withdrawn; they can no longer write"),
-        _("What stays was verified: its digests and counters equal its verdicts"),
     ]
+    if attempt.option != RecoveryOption.FRESH_START:
+        steps.append(
+            _("The batches that go on were verified: their digests and counters equal their verdicts")
+        )
     if preview.get("redo"):
         steps.append(
             ngettext("{number} verdict put aside", "{number} verdicts put aside", preview["redo"]).format(

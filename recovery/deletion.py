@@ -21,7 +21,7 @@ from processing.pictures import remove_session as remove_pictures
 from processing.pictures import session_ids
 from processing.states import Status
 from processing.turns import Turns
-from recovery.audit import DONE, Action, audited
+from recovery.audit import DONE, Action, ActRefused, audited
 from recovery.models import AuditEntry, Checkpoint, Crash, RecoveryAttempt
 
 PAGE_ROWS = 2000
@@ -33,8 +33,9 @@ def delete_session(session: ProcessingSession, *, by: str, address: str | None =
     """Delete a finished or cancelled session with all its rows and pictures; give how many of each kind this call has deleted.
 
     A completed session is cancelled first, which nothing leads back from, so that nobody recovers what is half gone.
-    Raises StepRefused when it is neither finished nor cancelled, or when a process of its own still lives, and
-    SessionNotFound when somebody else has deleted it meanwhile. Its entry in the audit log stays.
+    Raises StepRefused when it is neither finished nor cancelled, or when a process of its own still lives, ActRefused
+    when its pictures cannot be removed, and SessionNotFound when somebody else has deleted it meanwhile. Its entry in
+    the audit log stays.
     """
     with audited(Action.DELETE, actor=by, session=session.pk, address=address) as details:
         locked = _lock(session.pk)
@@ -44,7 +45,7 @@ def delete_session(session: ProcessingSession, *, by: str, address: str | None =
     for model in REST:
         deleted[model._meta.model_name or ""] += _delete_pages(model.objects.filter(session=session.pk))
     # Before the row goes: who is killed here asks again for the same session.
-    remove_pictures(session.pk)
+    _remove_pictures(session, by, address)
     with audited(Action.DELETE, actor=by, session=session.pk, address=address) as details:
         details.update(_facts(session), step="end", deleted=dict(deleted))
         _end(_lock(session.pk))
@@ -64,6 +65,19 @@ def remove_strays() -> None:
     )
     for session_id in sorted(set(ended.order_by().values_list("session", flat=True))):
         remove_pictures(session_id)
+
+
+def _remove_pictures(session: ProcessingSession, by: str, address: str | None) -> None:
+    """Remove the pictures, or record why the session stays. test: test_deletion_is_refused_while_pictures_*."""
+    try:
+        remove_pictures(session.pk)
+    except OSError as error:
+        details = {**_facts(session), "step": "pictures"}
+        with audited(Action.DELETE, actor=by, session=session.pk, address=address, details=details):
+            raise ActRefused(
+                f"The verdicts of session {session.pk} are deleted, but its pictures cannot be removed: {error}. "
+                "Mend that, then delete it again."
+            ) from error
 
 
 def _lock(session_id: UUID) -> ProcessingSession:

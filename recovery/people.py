@@ -91,6 +91,8 @@ class PeopleAdmin(DjangoUserAdmin):
         """Store a person's roles, and the entry in the audit log in the same transaction."""
         super().save_related(request, form, formsets, change)
         after = roles.standing_of(form.instance)
+        if change:
+            after["name"] = form.instance.get_username()
         before = after | _initial_standing(form) if change else {}
         roles.record_change(form.instance.get_username(), before, after, **person_of(request))
 
@@ -109,6 +111,8 @@ class PeopleAdmin(DjangoUserAdmin):
 def _initial_standing(form: Any) -> dict[str, Any]:
     """Give what a form showed of somebody's standing; what it did not show it cannot change."""
     shown = {name: form.initial[name] for name in roles.FLAGS if name in form.fields}
+    if "username" in form.fields:
+        shown["name"] = form.initial["username"]
     if "groups" in form.fields:
         shown["roles"] = sorted(group.name for group in form.initial["groups"])
     if "user_permissions" in form.fields:

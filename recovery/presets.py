@@ -21,15 +21,20 @@ def change_preset(preset: Preset, name: str, rules: Mapping[str, Any], **person:
     with _recorded(name, rules, "changed", **person):
         _require_same_name(preset, name)
         if not Preset.objects.filter(pk=preset.pk).update(name=name, rules=dict(rules)):
-            raise ActRefused(f"The preset {preset.name!r} is not there any more: somebody has removed it.")
+            raise _gone(preset)
 
 
 def remove_preset(preset: Preset, **person: Any) -> None:
-    """Remove a preset; sessions keep their copy. Raises ActRefused for the default one."""
+    """Remove a preset; sessions keep their copy. Raises ActRefused for the default one, and where there is none."""
     with _recorded(preset.name, preset.rules, "removed", **person):
         if preset.is_default:
             raise ActRefused(f"The preset {preset.name!r} stays: sessions get it when nobody names another.")
-        preset.delete()
+        if not Preset.objects.filter(pk=preset.pk).delete()[0]:
+            raise _gone(preset)
+
+
+def _gone(preset: Preset) -> ActRefused:
+    return ActRefused(f"The preset {preset.name!r} is not there any more: somebody has removed it.")
 
 
 @contextmanager

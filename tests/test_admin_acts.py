@@ -62,6 +62,20 @@ def test_recovery_is_previewed_and_then_carried_out(root: Client, session: Proce
     assert AuditEntry.objects.get(action="recover").actor == "root"
 
 
+def test_nothing_is_done_to_some_when_more_are_picked_than_a_person_reads_of(
+    root: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("processing.admin.ACTED_ON_MAX", 2)
+    sessions = [make_session() for _ in range(3)]
+
+    refused = act(root, "pause", *sessions)
+    done = act(root, "pause", *sessions[:2])
+
+    assert told(refused) == ["Pick at most 2 sessions at once. Nothing was done."]
+    assert [message.partition(": ")[2] for message in told(done)[-2:]] == ["Paused."] * 2
+    assert AuditEntry.objects.filter(action="pause").count() == 2
+
+
 @pytest.mark.parametrize("attempt", [7, "", "one", "9" * 40, "-1", "\0"])
 def test_recovery_is_refused_when_the_state_shown_is_not_the_state(
     root: Client, session: ProcessingSession, attempt: object

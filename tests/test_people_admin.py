@@ -88,6 +88,17 @@ def test_person_who_is_made_inactive_is_recorded(ada: Client, eve: User) -> None
     ]
 
 
+def test_another_name_is_recorded_so_that_acts_under_both_are_known_as_one_persons(
+    boss: Client, eve: User
+) -> None:
+    status = send(boss, eve, username="mallory")
+
+    assert status == 302
+    assert recorded() == [
+        ("boss", "done", {"whom": "mallory", "before": {"name": "eve"}, "after": {"name": "mallory"}})
+    ]
+
+
 def test_change_that_touches_no_right_is_not_recorded(ada: Client, eve: User) -> None:
     status = send(ada, eve, first_name="Eve")
 

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.vary import vary_on_headers
@@ -49,9 +51,21 @@ def picture_page(view: View) -> View:
         if request.htmx:
             login = redirect_to_login(request.htmx.current_url_abs_path or "/")
             return HttpResponseClientRedirect(login.url)
-        return redirect_to_login(request.get_full_path())
+        return redirect_to_login(_way_back(request))
 
     return guarded
+
+
+def _way_back(request: HttpRequest) -> str:
+    """Give the page to go on with after the login: a button's address shows nothing, so the page with the button.
+
+    test: test_button_that_is_pressed_after_the_sign_in_has_ended_leads_back_to_its_page.
+    """
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    page_url = request.headers.get("Referer", "")
+    is_ours = url_has_allowed_host_and_scheme(page_url, {request.get_host()}, request.is_secure())
+    return urlsplit(page_url)._replace(scheme="", netloc="").geturl() or "/" if is_ours else "/"
 
 
 def seen_session(request: HttpRequest, session_id: UUID) -> ProcessingSession:

@@ -60,13 +60,14 @@ def delete_preset(request: HtmxRequest, preset_id: int) -> HttpResponse:
 def restore_preset(request: HtmxRequest) -> HttpResponse:
     """Add the preset again that this person has removed last."""
     _require(request, "add")
-    kept = request.session.pop(REMOVED_PRESET, None)
+    kept = request.session.get(REMOVED_PRESET)
     if kept is None:
         return settings_page(request, status=409, refusal=_("There is no removed preset to bring back."))
     try:
         add_preset(kept["name"], kept["rules"], **person_of(request))
     except ActRefused as refusal:
         return settings_page(request, status=409, refusal=str(refusal))
+    del request.session[REMOVED_PRESET]
     messages.success(request, _("The preset {name} is back.").format(name=kept["name"]))
     return redirect("settings")
 

@@ -6,9 +6,9 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -51,7 +51,8 @@ def appearance(request: HtmxRequest) -> HttpResponse:
     _store(request, theme=form.cleaned_data["theme"])
     following = request.POST.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(following, {request.get_host()}, request.is_secure())
-    return redirect(following if is_ours else "settings")
+    # Not `redirect`, which takes a word for the name of an address.
+    return HttpResponseRedirect(following if is_ours and following.startswith("/") else reverse("settings"))
 
 
 @require_POST

@@ -20,7 +20,8 @@ POSITION = re.compile(rf"[0-9]{{1,{POSITION_DIGITS_MAX}}}")
 PICKS_MAX = PHOTOS_PER_PAGE * 2
 SAID_LENGTH_MAX = 1000
 SAID = re.compile(r"\A[0-9]{1,15}(\.[0-9]{1,15})*\Z")
-ACT_LENGTH_MAX = 400
+# The signed name of an act holds a person's, of 150 letters at most: up to 12 bytes each in JSON, 16 in Base64.
+ACT_LENGTH_MAX = 2600
 WITHDRAWN = "withdrawn"
 SAYABLE = (*(one.value for one in PERSONS), WITHDRAWN)
 ONE = re.compile(rf"\A({'|'.join(SAYABLE)}) [0-9]{{1,{POSITION_DIGITS_MAX}}}\Z")

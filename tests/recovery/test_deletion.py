@@ -8,6 +8,7 @@ import pytest
 from django.db.models import Model
 from pytest_django import Settings
 
+from processing import pictures
 from processing.models import (
     Batch,
     ImageResult,
@@ -22,6 +23,7 @@ from processing.models import (
 from processing.overriding import override
 from processing.states import Hold, SessionState, Stage, Status, session_states
 from recovery import checkpoints, deletion
+from recovery.audit import ActRefused
 from recovery.deletion import delete_session, remove_strays
 from recovery.models import AuditEntry, Checkpoint, Crash, RecoveryAttempt
 from tests.factories import (
@@ -186,6 +188,31 @@ def test_deletion_goes_on_when_it_is_asked_for_again_after_a_death(
     assert not ProcessingSession.objects.exists()
     assert set(rows_of(session).values()) == {0}
     assert entries() == [("done", "begin"), ("done", "begin"), ("done", "end")]
+
+
+@pytest.mark.django_db
+def test_deletion_is_refused_while_pictures_cannot_be_removed_and_then_goes_on(tmp_path: Path) -> None:
+    session = whole_session()
+    folder = pictures._folder(session.pk)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "elsewhere" / "ab").mkdir(parents=True)
+    folder.symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(ActRefused, match="its pictures cannot be removed"):
+        delete_session(session, by="ada")
+    is_still_there = ProcessingSession.objects.filter(pk=session.pk).exists()
+    folder.unlink()
+    delete_session(session, by="ada")
+
+    assert is_still_there
+    assert list((tmp_path / "elsewhere").iterdir()) != []
+    assert not ProcessingSession.objects.filter(pk=session.pk).exists()
+    assert [(outcome[:7], step) for outcome, step in entries()] == [
+        ("done", "begin"),
+        ("refused", "pictures"),
+        ("done", "begin"),
+        ("done", "end"),
+    ]
 
 
 @pytest.mark.django_db

@@ -3,6 +3,7 @@
 import logging
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -95,6 +96,31 @@ def test_logout_ends_the_session_and_needs_a_post() -> None:
     assert (by_get.status_code, still_in) == (405, 200)
     assert by_post.headers["Location"] == "/login/"
     assert client.get("/").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("referer", "following"),
+    [
+        ("http://testserver/sessions/?status=paused", "/sessions/?status=paused"),
+        ("http://testserver", "/"),
+        ("https://elsewhere.example/sessions/", "/"),
+        ("//elsewhere.example/", "/"),
+        ("javascript:alert(1)", "/"),
+        ("", "/"),
+    ],
+)
+@pytest.mark.django_db
+def test_button_that_is_pressed_after_the_sign_in_has_ended_leads_back_to_its_page(
+    referer: str, following: str
+) -> None:
+    session = make_session()
+
+    response = Client().post(f"/sessions/{session.pk}/pause/", headers={"Referer": referer})
+
+    session.refresh_from_db()
+    target = urlsplit(response.headers["Location"])
+    assert (response.status_code, target.path, session.hold) == (302, "/login/", "")
+    assert parse_qs(target.query) == {"next": [following]}
 
 
 @pytest.mark.parametrize(

@@ -156,9 +156,23 @@ def test_undo_says_so_when_the_name_is_taken_meanwhile(otto: Client, preset: Pre
     Preset.objects.create(name="Microstock", rules={})
 
     response = otto.post("/settings/presets/restore/")
+    Preset.objects.filter(name="Microstock").update(name="Other")
+    still = otto.post("/settings/presets/restore/")
 
     assert response.status_code == 409
     assert "There is a preset &#x27;Microstock&#x27; already" in response.content.decode()
+    assert still.status_code == 302
+    assert Preset.objects.get(name="Microstock").rules == preset.rules
+
+
+def test_second_of_two_who_remove_a_preset_is_told_and_recorded_so(preset: Preset) -> None:
+    seen = Preset.objects.get(pk=preset.pk)
+    remove_preset(preset, actor="otto")
+
+    with pytest.raises(ActRefused, match="is not there any more: somebody has removed it"):
+        remove_preset(seen, actor="eve")
+
+    assert [outcome[:7] for _name, _change, outcome in recorded()] == ["done", "refused"]
 
 
 def test_default_preset_is_not_removed_and_keeps_its_name(otto: Client) -> None:

@@ -61,7 +61,8 @@ def test_appearance_that_is_none_is_refused_with_a_sentence(ines: Client, theme:
 
 
 @pytest.mark.parametrize(
-    "following", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "\0"]
+    "following",
+    ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "\0", "session", "nonsense", "a\nb"],
 )
 def test_appearance_leads_back_only_within_this_site(ines: Client, following: str) -> None:
     response = ines.post("/settings/appearance/", {"theme": "dark", "next": following})

@@ -69,6 +69,30 @@ def test_undo_beside_what_was_done_restores_everything(ines: Client, judged: Pro
     assert_counts_are_true(judged)
 
 
+def test_undo_says_what_it_left_alone_and_why(ines: Client, judged: ProcessingSession) -> None:
+    page = follow(ines, send(ines, judged, "verdict", pick=["1", "5"], say="approved"))
+    override(judged, [5], "rejected", by="ada")
+    judged.results.filter(position=1).update(superseded_by=1)
+
+    undone = follow(ines, send(ines, judged, "undo", act=page.context["place"].act))
+
+    assert (
+        "Undone: 0 photos stand as before. 2 photos were left alone: something was said of them since, or they "
+        "have no result now."
+    ) in undone.content.decode()
+
+
+def test_act_of_a_person_with_the_longest_name_is_said_and_undone() -> None:
+    person = make_user("\U00020bb7" * 150)
+    client, judged = signed_in(person), completed_session(owner=person)
+
+    page = follow(client, send(client, judged, "verdict", one="approved 1"))
+    undone = follow(client, send(client, judged, "undo", act=page.context["place"].act))
+
+    assert "1 photo approved." in page.content.decode()
+    assert "Undone: 1 photo stands as before." in undone.content.decode()
+
+
 def test_photos_page_leads_back_to_itself(ines: Client, judged: ProcessingSession) -> None:
     page = follow(ines, send(ines, judged, "verdict", page="photo", pick=["1"], say="approved", note="fine"))
 

@@ -323,6 +323,17 @@ def test_undo_gives_back_what_it_says(ines: Client, session: ProcessingSession) 
     assert "Recovery 1 is undone" in undone
 
 
+@pytest.mark.parametrize(("option", "verifies"), [("continue", True), ("fresh_start", False)])
+def test_steps_tell_of_no_verification_that_was_not_made(
+    ines: Client, session: ProcessingSession, option: str, *, verifies: bool
+) -> None:
+    ines.post(recovery(session), answer(session, option, **CONFIRMED))
+
+    page = text_of(ines, session, "?done=1")
+
+    assert ("The batches that go on were verified" in page) is verifies
+
+
 def test_undo_that_is_counted_later_has_its_button_and_says_nothing_when_there_is_none(
     ines: Client, session: ProcessingSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
