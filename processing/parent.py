@@ -116,6 +116,7 @@ class Parent:
         self._look = look
         self._queue_name = queue_name
         self.presence: Presence
+        self._arriving: Presence | None = None
         self._recorder: FlightRecorder | None = None
         self.signal_count = 0
         self.last_signal = 0
@@ -137,9 +138,10 @@ class Parent:
         """
         signal.signal(signal.SIGTERM, self._note_signal)
         signal.signal(signal.SIGINT, self._note_signal)
-        presence = Presence()
+        # After a lost answer this is asked for again, and the row may be there.
+        presence = self._arriving = self._arriving or Presence()
         row = presence.register(serves=session)
-        self.presence = presence
+        self.presence, self._arriving = presence, None
         self._recorder = presence.recorder
         if self.signal_count:
             presence.recorder.note(stop_signal=self.last_signal)

@@ -58,8 +58,8 @@ def labor(parent_id: int, queue_name: str, workers: int) -> None:
     # test: test_polite_stop_is_no_crash_when_it_meets_a_worker_that_starts.
     signal.signal(signal.SIGTERM, partial(_on_stop, draining))
     while not draining.is_set():
-        _presence = patiently(partial(_come_alive, parent_id, draining), draining.is_set)
-        if _presence is None:
+        _presence = Presence(draining)
+        if not patiently(partial(_come_alive, parent_id, _presence), draining.is_set):
             return
         with _presence.last_words():
             _live(_presence, queue_name)
@@ -82,20 +82,16 @@ def _live(presence: Presence, queue_name: str) -> None:
     insistently(presence.end, lambda: time.monotonic() > late_s)
 
 
-def _come_alive(parent_id: int, draining: threading.Event) -> Presence | None:
-    """Register and begin to beat; None when the parent has ended."""
+def _come_alive(parent_id: int, presence: Presence) -> bool:
+    """Register and begin to beat; False when the parent has ended."""
     parent = Worker.objects.living().filter(pk=parent_id).first()
     if parent is None:
-        return None
-    presence = Presence(draining)
-    try:
-        presence.register(parent=parent, device=settings.STOCKPROOF_DEVICE)
-    except DATABASE_ERRORS:
         presence.recorder.close()
-        raise
+        return False
+    presence.register(parent=parent, device=settings.STOCKPROOF_DEVICE)
     watch = Watch()
     presence.start_beating(lambda: detection.look(presence.row, watch))
-    return presence
+    return True
 
 
 def run_lane(session_id: str, lane: int) -> None:

@@ -121,22 +121,22 @@ class Presence:
     def register(
         self, *, parent: Worker | None = None, serves: ProcessingSession | None = None, device: str = ""
     ) -> Worker:
-        """Add the row that says that this process lives; without one the recorder is nobody's, so it goes too."""
+        """Add the row that says that this process lives; once, however often it is asked for, as after a lost answer.
+
+        Who gives up leaves the recorder as a killed process would: whoever looks next buries the row, if it is there.
+        test: test_process_has_one_row_when_the_answer_to_its_registration_is_lost.
+        """
         self._take_vitals()
-        try:
-            self.worker = Worker.objects.create(
-                token=self.recorder.token,
-                host=socket.gethostname(),
-                boot_id=boot_id(),
-                pid=os.getpid(),
-                parent=parent,
-                serves=serves,
-                device=device,
-                telemetry=self.telemetry,
-            )
-        except DATABASE_ERRORS:
-            self.recorder.close()
-            raise
+        facts = {
+            "host": socket.gethostname(),
+            "boot_id": boot_id(),
+            "pid": os.getpid(),
+            "parent": parent,
+            "serves": serves,
+            "device": device,
+            "telemetry": self.telemetry,
+        }
+        self.worker, _ = Worker.objects.get_or_create(token=self.recorder.token, defaults=facts)
         self.recorder.catch_faults()
         return self.worker
 

@@ -17,6 +17,7 @@ from processing.models import ImageResult, ProcessingSession
 from processing.models.result import ResultQuerySet
 from recovery.batch_checks import REPAIRED, as_bytes
 from recovery.findings import Code, Finding, found
+from recovery.ledger import Ledger
 from recovery.models import RecoveryAttempt
 
 # All that a sum reads of a row, after its batch.
@@ -130,14 +131,18 @@ def aside_problems(sums: Iterable[Sum]) -> Iterator[Finding]:
 def check_numbers(session: ProcessingSession) -> list[Finding]:
     """Name what was put aside under a number that cannot have done so: a recovery puts older rows aside.
 
-    An undo puts those aside that were made since the undone recovery, and REPAIRED is the number of repairs.
+    An undo puts those aside that were made since the undone recovery, and REPAIRED is the number of repairs. That a
+    recovery is gone with all of its rows, only the count tells that the session bears.
     """
-    attempts = RecoveryAttempt.objects.filter(session=session).values_list("number", "undone_at")
+    attempts = list(RecoveryAttempt.objects.filter(session=session).values_list("number", "undone_at"))
     undone = {number for number, undone_at in attempts if undone_at is not None}
     in_force = {number for number, undone_at in attempts if undone_at is None}
     aside = ImageResult.objects.filter(session=session, superseded_by__gt=REPAIRED).order_by()
     pairs = aside.values_list("superseded_by", "attempt").distinct()
-    return [
+    noted = Ledger(session).recoveries_count
+    gone = noted is not None and noted != len(attempts)
+    text = f"The session notes {noted} recoveries, and {len(attempts)} are there."
+    return [found(Code.PUT_ASIDE, text)] * gone + [
         found(
             Code.PUT_ASIDE, f"Results of attempt {attempt} cannot have been put aside by recovery {number}."
         )

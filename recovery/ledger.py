@@ -1,4 +1,4 @@
-"""The ledger: which checkpoints of a session must be there, beside the chains of its batches.
+"""The ledger: which checkpoints of a session must be there, beside the chains of its batches; and how many recoveries.
 
 It stands on the session's row under a keyed hash, and is written under the session's lock only. It names the newest
 checkpoint of every type but image, the pinned ones, and the end of the chain of the sealing ones.
@@ -27,6 +27,7 @@ class Ledger:
         self.pinned: dict[str, str] = dict(stored.get("pinned", {}))
         self.released: list[str] = list(stored.get("released", []))
         self.keep_min: int | None = stored.get("keep_min")
+        self.recoveries_count: int | None = stored.get("recoveries_count")
 
     def note_newest(self, checkpoint: "Checkpoint") -> str | None:
         """Note a new checkpoint as its type's newest; give the id of the one that was it before."""
@@ -56,6 +57,10 @@ class Ledger:
         """Note that fewer image checkpoints than usual may be left."""
         self.keep_min = min(keep, self.keep_min or usual)
 
+    def note_recovery(self, before_count: int) -> None:
+        """Note one more recovery; `before_count` is for a ledger that has not counted them yet."""
+        self.recoveries_count = 1 + (before_count if self.recoveries_count is None else self.recoveries_count)
+
     def is_unneeded(self, checkpoint: "Checkpoint") -> bool:
         """Whether retention keeps it neither as its type's newest nor for ever."""
         newest = {one["checkpoint"] for one in self.newest.values()}
@@ -78,5 +83,6 @@ class Ledger:
                 "pinned": self.pinned,
                 "released": self.released,
                 "keep_min": self.keep_min,
+                "recoveries_count": self.recoveries_count,
             }
         )

@@ -17,6 +17,7 @@ from processing.superseding import Change, clear_comparison, fence, recount, red
 from recovery import audit, integrity
 from recovery.aside import note_of
 from recovery.changes import SourceLook, look_at_source
+from recovery.ledger import Ledger
 from recovery.models import Checkpoint, CheckpointType, Crash, RecoveryAttempt
 from recovery.plans import (
     EVERY_ROW,
@@ -128,6 +129,7 @@ def _carry_out(request: Request, selection: Selection) -> Recovered:
     session = ProcessingSession.objects.lock(selection.session.pk)
     _refuse(session, request, selection)
     before = _state_before(session)
+    _count(session)
     fence(session)
     counted = session.counts()["processed"]
     require_safe(session, _kept_in_part(session, selection))
@@ -148,6 +150,16 @@ def _carry_out(request: Request, selection: Selection) -> Recovered:
     RecoveryAttempt.objects.filter(pk=attempt.pk).update(preview=_numbers(recovered))
     seal_after(session, f"After recovery {session.attempt}: {request.option.value}.")
     return recovered
+
+
+def _count(session: ProcessingSession) -> None:
+    """Let the session itself bear how many recoveries it had, so that none is removed with all that tells of it.
+
+    test: test_recovery_is_missed_when_it_is_removed_with_all_of_its_rows.
+    """
+    ledger = Ledger(session)
+    ledger.note_recovery(RecoveryAttempt.objects.filter(session=session).count())
+    ledger.keep()
 
 
 def _refuse(session: ProcessingSession, request: Request, selection: Selection) -> None:

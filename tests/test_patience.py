@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from processing import parent as module
-from processing import recorder, worker
+from processing import queue, recorder, tasks, worker
 from processing.models import Worker
 from processing.parent import Parent
 from processing.worker import insistently, patiently
+from tests.factories import make_worker
 from tests.test_parent import STAYS, _house, ignore, keep, working_session
+from tests.test_tasks import keep_globals
 
 __all__ = ["_house"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -107,6 +110,54 @@ def test_act_that_begins_an_attendance_is_done_once_when_its_answer_is_lost(
     assert (living, files) == ({tokens[-1]}, {recorder.path_of(tokens[-1]).name})
     assert parent.presence.row.token == tokens[-1]
     parent.presence.end()
+
+
+@pytest.mark.parametrize("has_landed", [True, False])
+def test_process_has_one_row_when_the_answer_to_its_registration_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+    has_landed: bool,  # noqa: FBT001 -- pytest gives it by name
+) -> None:
+    parent = Parent(workers=1, look=ignore)
+    asked = lose_first_answer(monkeypatch, has_landed=has_landed)
+
+    parent.begin(parent.register)
+
+    row = Worker.objects.get()
+    files = [path.name for path in recorder.folder().iterdir()]
+    assert (asked[0], row, files) == (True, parent.presence.row, [recorder.path_of(row.token).name])
+    parent.presence.end()
+
+
+@pytest.mark.parametrize("has_landed", [True, False])
+def test_worker_has_one_row_when_the_answer_to_its_registration_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+    has_landed: bool,  # noqa: FBT001 -- pytest gives it by name
+) -> None:
+    above = make_worker()
+    keep_globals(monkeypatch)
+    monkeypatch.setattr(queue, "work_off", lambda _queue, _wants_to_stop: above.end())
+    asked = lose_first_answer(monkeypatch, has_landed=has_landed)
+
+    tasks.labor(above.pk, queue.SHARED_QUEUE, 1)
+
+    row = Worker.objects.laborers().get()
+    assert (asked[0], row.ended_at is None, list(recorder.folder().iterdir())) == (True, False, [])
+
+
+def lose_first_answer(monkeypatch: pytest.MonkeyPatch, *, has_landed: bool) -> list[bool]:
+    """Lose the connection at the first commit, before it lands or after; give in which order that was done."""
+    commit, lost = BaseDatabaseWrapper._commit, []
+
+    def commit_and_lose(database: BaseDatabaseWrapper) -> None:
+        is_first = not lost
+        lost.append(is_first)
+        if has_landed or not is_first:
+            commit(database)
+        if is_first:
+            raise OperationalError("the connection was lost")
+
+    monkeypatch.setattr(BaseDatabaseWrapper, "_commit", commit_and_lose)
+    return lost
 
 
 @pytest.mark.parametrize(("signals_count", "after_s", "gives_up"), [(0, 99, False), (1, 20, False), (1, 31, True), (2, 0, True)])  # fmt: skip

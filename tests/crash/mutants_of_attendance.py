@@ -32,4 +32,11 @@ MUTANTS_OF_ATTENDANCE = [
         "if not Worker.objects.filter(token=self._recorder.token):",
         "tests/test_patience.py::test_act_that_begins_an_attendance_is_done_once_when_its_answer_is_lost",
     ),
+    Mutant(
+        "one row after a registration whose answer was lost",
+        "processing/parent.py",
+        "self._arriving = self._arriving or Presence()",
+        "self._arriving = Presence()",
+        "tests/test_patience.py::test_process_has_one_row_when_the_answer_to_its_registration_is_lost",
+    ),
 ]

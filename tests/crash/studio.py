@@ -121,7 +121,7 @@ class Studio:
     def finish(self, *arguments: str, exit_code: int = 0, **environment: str) -> Run:
         """Run a command to its end."""
         run = self.start(*arguments, **environment)
-        assert run.end() == exit_code, run.log()
+        assert run.end() == exit_code, run.told()
         return run
 
     def recover(self, *arguments: str) -> Run:

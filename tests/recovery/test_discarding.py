@@ -8,6 +8,7 @@ from pytest_django import Settings
 
 from processing import keys
 from processing.models import ImageResult, ProcessingSession
+from recovery import integrity
 from recovery.models import RecoveryAttempt
 from recovery.rotation import Rotation
 from recovery.undo import rollback_recovery
@@ -54,6 +55,31 @@ def test_discarded_row_is_missed_when_it_is_removed(undone: ProcessingSession, n
     discarded(undone, number).delete()
 
     assert codes_of(undone) == ["put_aside"]
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_recovery_is_missed_when_it_is_removed_with_all_of_its_rows(
+    undone: ProcessingSession, number: int
+) -> None:
+    ImageResult.objects.filter(session=undone, superseded_by=number).delete()
+
+    RecoveryAttempt.objects.get(session=undone, number=number).delete()
+
+    found = [finding.text for finding in integrity.verify(undone) if finding.code == "put_aside"]
+    assert found[0] == "The session notes 3 recoveries, and 2 are there."
+
+
+def test_recoveries_of_before_they_were_counted_are_counted_at_the_next_one(
+    stacked: ProcessingSession,
+) -> None:
+    ledger = {name: value for name, value in stacked.ledger.items() if name != "recoveries_count"}
+    stacked.keep_ledger(ledger)
+    before = codes_of(stacked)
+
+    recover(stacked, "continue")
+
+    stacked.refresh_from_db()
+    assert (before, codes_of(stacked), stacked.ledger["recoveries_count"]) == ([], [], 4)
 
 
 @pytest.mark.parametrize("number", [2, 3])
