@@ -38,6 +38,8 @@ AUTO_RECOVER = environment.read_choice("AUTO_RECOVER", "off", ("off", "safe", "a
 HEARTBEAT_S = 1 if DATABASES["default"]["ENGINE"] == databases.POSTGRESQL else 2
 # A lane works this long, then lets other sessions have the worker.
 LANE_SLICE_S = 30
+# Pages that show the same session share one look at it for so long; a page asks every 2 s.
+SHARED_LOOK_S = 1.0
 # How often a parent looks for the dead and offers missing lanes.
 SWEEP_S = 1
 

@@ -79,16 +79,17 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The positions that one look reads (all when None), and `further` as in Found."""
+    """The positions that one look reads, and of which batches (all where None); `further` as in Found."""
 
-    positions: "range | list[int] | None" = None
+    positions: range | None = None
+    batch_ids: list[int] | None = None
     further: int | None = None
 
 
 def look(session: ProcessingSession, wanted: Filter, start: int, limit: int, *, back: bool = False) -> Found:
     """Find the next matching photos behind a position, or those before it with `back`, nearest first."""
     window = _window(session, wanted, start, limit, back=back)
-    rows = _among(wanted.rows(session), window.positions)
+    rows = _among(wanted.rows(session), window)
     read = list(_towards(rows, start, back=back)[: limit + 1])
     found = [row for row in read[:limit] if wanted.takes(row)]
     return Found(found, read[limit - 1].position if len(read) > limit else window.further)
@@ -101,12 +102,11 @@ def _towards(rows: ResultQuerySet, start: int, *, back: bool) -> ResultQuerySet:
     return rows.filter(position__gt=start).order_by("position", "pk")
 
 
-def _among(rows: ResultQuerySet, positions: "range | list[int] | None") -> ResultQuerySet:
-    if positions is None:
-        return rows
-    if isinstance(positions, range):
-        return rows.filter(position__range=(positions.start, positions.stop - 1))
-    return rows.filter(position__in=positions)
+def _among(rows: ResultQuerySet, window: Window) -> ResultQuerySet:
+    """Leave out what the window does not hold. Single positions, 3,000 of them, would take a third of a look."""
+    if window.positions is not None:
+        rows = rows.filter(position__range=(window.positions.start, window.positions.stop - 1))
+    return rows if window.batch_ids is None else rows.filter(batch__in=window.batch_ids)
 
 
 def _window(session: ProcessingSession, wanted: Filter, start: int, limit: int, *, back: bool) -> Window:
@@ -122,9 +122,9 @@ def _window_of_positions(session: ProcessingSession, start: int, *, back: bool) 
     last = session.found_count - 1
     if back:
         first = max(start - POSITIONS_MAX, 0)
-        return Window(range(first, start), first or None)
+        return Window(range(first, start), further=first or None)
     stop = start + POSITIONS_MAX
-    return Window(range(start + 1, stop + 1), stop if stop < last else None)
+    return Window(range(start + 1, stop + 1), further=stop if stop < last else None)
 
 
 def _window_of_batches(
@@ -133,16 +133,26 @@ def _window_of_batches(
     """Take the positions of the next batches that have the reason; each of them has at least one photo with it."""
     origin = _origin(session, start, back=back)
     if origin is None:
-        return Window([])
+        return Window(batch_ids=[])
     edge = origin - BATCHES_MAX if back else origin + BATCHES_MAX
     numbers = (edge, origin) if back else (origin, edge)
     batches = Batch.objects.with_results(session).filter(number__range=numbers, reason_counts__has_key=reason)
     ordered = batches.order_by("-number" if back else "number", "pk")
-    rows = list(ordered.values_list("first_position", "photos_count")[: limit + 2])
-    positions = _positions(rows, start, back=back)
-    if len(positions) > PHOTOS_MAX or len(rows) > limit + 1:
-        return Window(positions[:PHOTOS_MAX], positions[:PHOTOS_MAX][-1])
-    return Window(positions, _beyond(session, edge, back=back))
+    rows = list(ordered.values_list("pk", "first_position", "photos_count")[: limit + 2])
+    batch_ids = [pk for pk, _first, _count in rows]
+    met = _positions([(first, count) for _pk, first, count in rows], start, back=back)
+    if len(met) > PHOTOS_MAX or len(rows) > limit + 1:
+        return Window(_span(met[:PHOTOS_MAX]), batch_ids, met[:PHOTOS_MAX][-1])
+    return Window(_span(met), batch_ids, _beyond(session, edge, back=back))
+
+
+def _span(positions: list[int]) -> range:
+    """Give the range from the lowest to the highest position; positions are in order, up or down."""
+    return (
+        range(min(positions[0], positions[-1]), max(positions[0], positions[-1]) + 1)
+        if positions
+        else range(0)
+    )
 
 
 def _origin(session: ProcessingSession, start: int, *, back: bool) -> int | None:

@@ -59,6 +59,13 @@ def _quick_passwords() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_looks() -> Iterator[None]:
+    """Let every request see what the line before it has changed, unless a test says otherwise."""
+    with override_settings(SHARED_LOOK_S=0):
+        yield
+
+
 @pytest.fixture
 def database_url(database: MigratedDatabase) -> str:
     """DATABASE_URL for child processes that share this test's database (with `transactional_db`)."""

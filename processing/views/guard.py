@@ -74,6 +74,12 @@ def seen_session(request: HttpRequest, session_id: UUID) -> ProcessingSession:
     return get_object_or_404(visible, pk=session_id)
 
 
+def glimpsed_session(request: HttpRequest, session_id: UUID) -> ProcessingSession:
+    """Find a session as `seen_session` does, but read only whose it is."""
+    visible = ProcessingSession.objects.visible_to(request.user).only("pk", "owner")
+    return get_object_or_404(visible, pk=session_id)
+
+
 def operated_session(request: HttpRequest, session_id: UUID, action: audit.Action) -> ProcessingSession:
     """Find a session with which this person may do something. Raises NotAllowed for who may only look."""
     session = seen_session(request, session_id)

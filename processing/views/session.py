@@ -7,15 +7,24 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from processing import access, wording
 from processing.forms import NoteForm, SessionPartForm, StepForm
+from processing.live import LivePart
 from processing.models import ProcessingSession, StepRefused
 from processing.overview import CrashLine, Overview, overview_of
-from processing.views.guard import HtmxRequest, operated_session, page, person_of, seen_session
+from processing.sharing import Shared
+from processing.views.guard import (
+    HtmxRequest,
+    glimpsed_session,
+    operated_session,
+    page,
+    person_of,
+    seen_session,
+)
 from recovery import acts, checkpoint_acts, detection
 from recovery.audit import Action
 from recovery.chronicle import lately_of
@@ -27,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
+_parts: Shared[LivePart] = Shared()
 
 
 @require_safe
@@ -36,14 +46,28 @@ def session(request: HtmxRequest, session_id: UUID) -> HttpResponse:
     form = SessionPartForm(request.GET)
     if not form.is_valid():
         raise BadRequest("The page says that it shows something that it cannot show.")
+    if request.htmx:
+        return _part(request, session_id, form.cleaned_data)
     detection.look()
-    found = seen_session(request, session_id)
-    overview = _overview(request, found)
-    if request.htmx and overview.version == form.cleaned_data["version"]:
-        return HttpResponse(status=204)
-    said = form.cleaned_data["said"]
-    context = {"overview": overview, "says": bool(request.htmx) and said != overview.milestone}
-    return render(request, "processing/_session.html" if request.htmx else "processing/session.html", context)
+    overview = _overview(request, seen_session(request, session_id))
+    return render(request, "processing/session.html", {"overview": overview})
+
+
+def _part(request: HtmxRequest, session_id: UUID, asked: dict[str, str]) -> HttpResponse:
+    """Give what is new to a page that asks every 2 s; all pages that show the session share one look at it.
+
+    test: test_part_is_made_once_for_all_who_look_within_a_moment.
+    """
+    seen = glimpsed_session(request, session_id)
+    may_operate = access.may_operate(request.user, seen)
+    part = _parts.get((seen.pk, may_operate), lambda: _live_part(seen.pk, may_operate=may_operate))
+    return part.answer(request, shown=asked["version"], said=asked["said"])
+
+
+def _live_part(session_id: UUID, *, may_operate: bool) -> LivePart:
+    detection.look()
+    found = get_object_or_404(ProcessingSession.objects.select_related("owner"), pk=session_id)
+    return LivePart(overview_of(found, _crash_of(found), may_operate=may_operate))
 
 
 @require_POST

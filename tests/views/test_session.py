@@ -1,12 +1,16 @@
 """One session's page: what it says in each state, and what it costs."""
 
+import re
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
+from processing.access import AUDITOR
 from processing.models import Batch, ProcessingSession, Worker
 from processing.overview import BATCHES_MAX, overview_of
 from processing.states import Stage, Status, Verdict
@@ -22,6 +26,7 @@ from tests.factories import (
 from tests.people import address, asked_by_htmx, make_user, signed_in, statements
 
 pytestmark = pytest.mark.django_db
+TOKENS = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
 
 
 def make_labor(session: ProcessingSession) -> Worker:
@@ -205,6 +210,51 @@ def test_page_escapes_what_the_disk_calls_its_files(ines: Client, session: Proce
 
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;.jpg" in page
+
+
+def test_part_is_made_once_for_all_who_look_within_a_moment(
+    ines: Client, session: ProcessingSession, settings: Settings
+) -> None:
+    settings.SHARED_LOOK_S = 3600
+    administrator = signed_in(make_user("ada", is_superuser=True))
+    make_labor(session)
+    first = asked_by_htmx(ines, address(session)).content.decode()
+    Batch.objects.filter(session=session).delete()
+    ProcessingSession.objects.filter(pk=session.pk).update(name="Renamed")
+
+    with CaptureQueriesContext(connection) as captured:
+        second = asked_by_htmx(administrator, address(session)).content.decode()
+
+    assert TOKENS.sub("", first) == TOKENS.sub("", second)
+    assert len({*TOKENS.findall(first), *TOKENS.findall(second)}) == 2
+    assert [sql for sql in statements(captured) if "processing_worker" in sql] == []
+    assert "Renamed" in ines.get(address(session)).content.decode()
+
+
+def test_part_is_not_shared_with_who_may_do_less_or_see_nothing(
+    ines: Client, session: ProcessingSession, settings: Settings
+) -> None:
+    settings.SHARED_LOOK_S = 3600
+    auditor = make_user("auditor")
+    auditor.groups.add(Group.objects.get(name=AUDITOR))
+    asked_by_htmx(ines, address(session))
+
+    audited = asked_by_htmx(signed_in(auditor), address(session))
+    stranger = asked_by_htmx(signed_in(make_user("other")), address(session))
+
+    assert "You may look at this session, but not change it." in audited.content.decode()
+    assert stranger.status_code == 404
+
+
+def test_part_has_tokens_with_which_its_buttons_work(ines: Client, session: ProcessingSession) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.cookies["sessionid"] = ines.cookies["sessionid"].value
+    token = TOKENS.findall(asked_by_htmx(browser, address(session)).content.decode())[0]
+
+    response = browser.post(address(session, "pause"), {"csrfmiddlewaretoken": token})
+
+    session.refresh_from_db()
+    assert (response.status_code, session.status) == (302, Status.PAUSED)
 
 
 def test_part_answers_204_until_something_changes(ines: Client, session: ProcessingSession) -> None:
