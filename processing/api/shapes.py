@@ -6,18 +6,30 @@ from uuid import UUID
 from pydantic import Field
 
 from processing.forms import NAME_LENGTH_MAX, PATH_LENGTH_MAX, PHOTOS_MAX, WHY_LENGTH_MAX
+from processing.keys import TAG_BYTES
 from processing.models.preset import DEFAULT_PRESET
-from processing.schemas import Line, Session, Strict, Told, Worker, example
+from processing.schemas import NO_CONTROLS, ONE_LINE, Session, Strict, Told, Worker, example
 from processing.views.verdict_forms import NOTE_LENGTH_MAX, POSITION_MAX, REASON_LENGTH_MAX
+from recovery.audit import ACTOR_LENGTH
 
 SESSION = "0190a5c4-d1e8-4a0f-8a53-f1a2b3c4d5e6"
 PRESET_NAME_LENGTH_MAX = 100
-MAC = "9f2b6c0d4e8a17f35b90c2d6e4f8a1b37c5d9e0f2a4b6c8d1e3f5a7b9c0d2e4f"
+SHA256 = "9f2b6c0d4e8a17f35b90c2d6e4f8a1b37c5d9e0f2a4b6c8d1e3f5a7b9c0d2e4f"
+MAC = (2 * SHA256)[: 2 * TAG_BYTES]
 Count = Annotated[int, Field(ge=1, le=PHOTOS_MAX)]
-Name = Annotated[Line, Field(max_length=NAME_LENGTH_MAX)]
-PresetName = Annotated[Line, Field(min_length=1, max_length=PRESET_NAME_LENGTH_MAX)]
-Why = Annotated[Line, Field(max_length=WHY_LENGTH_MAX)]
-Note = Annotated[Line, Field(max_length=NOTE_LENGTH_MAX)]
+Name = Annotated[str, Field(max_length=NAME_LENGTH_MAX, json_schema_extra=NO_CONTROLS), ONE_LINE]
+NewName = Annotated[
+    str, Field(min_length=1, max_length=NAME_LENGTH_MAX, json_schema_extra=NO_CONTROLS), ONE_LINE
+]
+PresetName = Annotated[
+    str, Field(min_length=1, max_length=PRESET_NAME_LENGTH_MAX, json_schema_extra=NO_CONTROLS), ONE_LINE
+]
+Source = Annotated[
+    str, Field(min_length=1, max_length=PATH_LENGTH_MAX, json_schema_extra=NO_CONTROLS), ONE_LINE
+]
+Why = Annotated[str, Field(max_length=WHY_LENGTH_MAX, json_schema_extra=NO_CONTROLS), ONE_LINE]
+Note = Annotated[str, Field(max_length=NOTE_LENGTH_MAX, json_schema_extra=NO_CONTROLS), ONE_LINE]
+Actor = Annotated[str, Field(max_length=ACTOR_LENGTH, json_schema_extra=NO_CONTROLS), ONE_LINE]
 Reason = Annotated[str, Field(pattern=r"^[a-z_]+$", max_length=REASON_LENGTH_MAX, examples=["noise"])]
 Position = Annotated[int, Field(ge=0, le=POSITION_MAX)]
 Verdict = Literal["approved", "rejected", "unreadable", "quarantined"]
@@ -25,7 +37,7 @@ PersonsVerdict = Literal["approved", "rejected"]
 IMAGE = {
     "position": 17,
     "path": "beach/0412.jpg",
-    "sha256": MAC,
+    "sha256": SHA256,
     "bytes": 8_123_456,
     "width_px": 6000,
     "height_px": 4000,
@@ -60,7 +72,7 @@ class SessionRequest(Strict):
 
     model_config = Strict.model_config | example({"source": "/photos/2026/autumn", "name": "Autumn travel"})
 
-    source: Annotated[Line, Field(min_length=1, max_length=PATH_LENGTH_MAX)]
+    source: Source
     name: Name = ""
     preset: PresetName = DEFAULT_PRESET
     recursive: bool = True
@@ -74,7 +86,7 @@ class SessionChange(Strict):
 
     model_config = Strict.model_config | example({"name": "Autumn travel, second half"})
 
-    name: Annotated[Name, Field(min_length=1)]
+    name: NewName
 
 
 class Step(Strict):
@@ -227,7 +239,7 @@ class AuditVerifyRequest(Strict):
 
     model_config = Strict.model_config | example({"head": MAC})
 
-    head: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    head: Annotated[str, Field(pattern=f"^[0-9a-f]{{{2 * TAG_BYTES}}}$")] | None = None
 
 
 class AuditVerification(Told):
