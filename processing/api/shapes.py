@@ -11,6 +11,7 @@ from processing.models.preset import DEFAULT_PRESET
 from processing.schemas import NO_CONTROLS, ONE_LINE, Session, Strict, Told, Worker, example
 from processing.views.verdict_forms import NOTE_LENGTH_MAX, POSITION_MAX, REASON_LENGTH_MAX
 from recovery.audit import ACTOR_LENGTH
+from recovery.schemas import Crash
 
 SESSION = "0190a5c4-d1e8-4a0f-8a53-f1a2b3c4d5e6"
 PRESET_NAME_LENGTH_MAX = 100
@@ -70,7 +71,7 @@ LISTED = STATUS | {
 class SessionRequest(Strict):
     """A folder of photos to be proofed. What is left out is as the settings say."""
 
-    model_config = Strict.model_config | example({"source": "/photos/2026/autumn", "name": "Autumn travel"})
+    model_config = example({"source": "/photos/2026/autumn", "name": "Autumn travel"})
 
     source: Source
     name: Name = ""
@@ -84,7 +85,7 @@ class SessionRequest(Strict):
 class SessionChange(Strict):
     """What of a session may be changed."""
 
-    model_config = Strict.model_config | example({"name": "Autumn travel, second half"})
+    model_config = example({"name": "Autumn travel, second half"})
 
     name: NewName
 
@@ -92,7 +93,7 @@ class SessionChange(Strict):
 class Step(Strict):
     """Why a session is paused or cancelled."""
 
-    model_config = Strict.model_config | example({"reason": "the laptop moves"})
+    model_config = example({"reason": "the laptop moves"})
 
     reason: Why = ""
 
@@ -100,7 +101,7 @@ class Step(Strict):
 class Progress(Told):
     """How a session stands: `processed` = approved + rejected + failed."""
 
-    model_config = Told.model_config | example(STATUS)
+    model_config = example(STATUS)
 
     session: UUID
     status: str
@@ -117,10 +118,10 @@ class Progress(Told):
 class WholeSession(Session):
     """A session with the workers in its lane and its last crash."""
 
-    model_config = Told.model_config | example(LISTED | {"workers": [], "last_crash": None})
+    model_config = example(LISTED | {"workers": [], "last_crash": None})
 
     workers: list[Worker]
-    last_crash: dict[str, Any] | None
+    last_crash: Crash | None
 
 
 class Judgment(Told):
@@ -141,7 +142,7 @@ class Said(Told):
 class Image(Told):
     """One photo; `verdict` is the machine's, the comparison included, and `override` a person's."""
 
-    model_config = Told.model_config | example(IMAGE)
+    model_config = example(IMAGE)
 
     position: int
     path: str
@@ -159,7 +160,7 @@ class Image(Told):
 class ImagePage(Told):
     """Some photos in order of position. A page may be short, even empty; only `next: null` says that it is the last."""
 
-    model_config = Told.model_config | example({"items": [IMAGE], "next": "17"})
+    model_config = example({"items": [IMAGE], "next": "17"})
 
     items: list[Image]
     next: str | None
@@ -168,7 +169,7 @@ class ImagePage(Told):
 class OverrideRequest(Strict):
     """A person's verdict on one photo; null lets the machine's count again."""
 
-    model_config = Strict.model_config | example({"verdict": "approved", "note": "the grain is wanted"})
+    model_config = example({"verdict": "approved", "note": "the grain is wanted"})
 
     verdict: PersonsVerdict | None
     note: Note = ""
@@ -177,7 +178,7 @@ class OverrideRequest(Strict):
 class OverridesRequest(OverrideRequest):
     """A person's verdict on all photos that are decided so now, and to which the machine gave this reason."""
 
-    model_config = Strict.model_config | example(
+    model_config = example(
         {"verdict": "approved", "verdict_is": "rejected", "reason": "noise", "note": "the grain is wanted"}
     )
 
@@ -188,7 +189,7 @@ class OverridesRequest(OverrideRequest):
 class Overridden(Told):
     """What was said, and how many photos that changed; a null verdict was withdrawn."""
 
-    model_config = Told.model_config | example(
+    model_config = example(
         {"session": SESSION, "position": None, "verdict": "approved", "note": "", "photos": 14}
     )
 
@@ -202,7 +203,7 @@ class Overridden(Told):
 class Entry(Told):
     """One entry of the audit log."""
 
-    model_config = Told.model_config | example(
+    model_config = example(
         {
             "number": 42,
             "at": "2026-11-24T18:00:02.113000Z",
@@ -237,7 +238,7 @@ class EntryPage(Told):
 class AuditVerifyRequest(Strict):
     """A head that was exported earlier must still be in the chain."""
 
-    model_config = Strict.model_config | example({"head": MAC})
+    model_config = example({"head": MAC})
 
     head: Annotated[str, Field(pattern=f"^[0-9a-f]{{{2 * TAG_BYTES}}}$")] | None = None
 
@@ -245,9 +246,7 @@ class AuditVerifyRequest(Strict):
 class AuditVerification(Told):
     """Whether the log is as it was written; `head` is the mac of its last entry: keep it elsewhere."""
 
-    model_config = Told.model_config | example(
-        {"ok": True, "entries": 42, "first_bad": None, "head": MAC, "problems": []}
-    )
+    model_config = example({"ok": True, "entries": 42, "first_bad": None, "head": MAC, "problems": []})
 
     ok: bool
     entries: int
@@ -259,7 +258,7 @@ class AuditVerification(Told):
 class Preset(Told):
     """The rules that photos are judged by; a session keeps a copy."""
 
-    model_config = Told.model_config | example(
+    model_config = example(
         {"name": "Microstock", "rules": {"formats": ["JPEG"], "min_megapixels": 4}, "is_default": False}
     )
 
@@ -278,9 +277,7 @@ class PresetPage(Told):
 class PresetRequest(Strict):
     """A new preset. A rule that is left out is not applied."""
 
-    model_config = Strict.model_config | example(
-        {"name": "Microstock", "rules": {"formats": ["JPEG"], "min_megapixels": 4}}
-    )
+    model_config = example({"name": "Microstock", "rules": {"formats": ["JPEG"], "min_megapixels": 4}})
 
     name: PresetName
     rules: dict[str, Any]
