@@ -97,11 +97,14 @@ for prefix, router in (
 
 def say_wrong_input(request: HttpRequest, error: ValidationError) -> HttpResponse:
     """Say of each wrong value where it stands and why it is wrong."""
-    errors = [
-        {"where": ".".join(str(part) for part in one["loc"]), "why": str(one["msg"])} for one in error.errors
-    ]
+    errors = [{"where": _place_of(one["loc"]), "why": str(one["msg"])} for one in error.errors]
     detail = "; ".join(f"{one['where']}: {one['why']}" for one in errors)
     return problem(request, 422, "usage", detail, errors=errors)
+
+
+def _place_of(loc: tuple[str | int, ...]) -> str:
+    """Name a place in what was sent; what the operation calls its body is nothing to the caller."""
+    return ".".join(str(part) for number, part in enumerate(loc) if (loc[0], number) != ("body", 1))
 
 
 def say_throttled(request: HttpRequest, error: Throttled) -> HttpResponse:

@@ -24,8 +24,8 @@ def one_line(text: str) -> str:
     return text
 
 
-# A text without line breaks; say its length in a further Field.
-Line = Annotated[str, Field(json_schema_extra=NO_CONTROLS), AfterValidator(one_line)]
+# A text without line breaks is a str with Field(max_length=..., json_schema_extra=NO_CONTROLS), then ONE_LINE.
+ONE_LINE = AfterValidator(one_line)
 
 
 def example(value: dict[str, Any]) -> ConfigDict:

@@ -14,16 +14,14 @@ from processing.callers import needs
 from processing.idempotency import PARAMETER
 from processing.management.failures import Refused
 from processing.models import Scope
-from processing.schemas import LIMIT_DEFAULT, Limit, Line, refusals
+from processing.schemas import LIMIT_DEFAULT, Limit, refusals
 from recovery import entries
 from recovery.audit import Action
 from recovery.published import entry_of
 
 router = Router(tags=["audit"])
-ACTOR_LENGTH_MAX = 150
 NUMBER_MAX = 2**63 - 1
 Number = Annotated[int, Field(ge=1, le=NUMBER_MAX)]
-Actor = Annotated[Line, Field(max_length=ACTOR_LENGTH_MAX)]
 
 
 @router.get(
@@ -36,7 +34,7 @@ Actor = Annotated[Line, Field(max_length=ACTOR_LENGTH_MAX)]
 )
 def list_audit(
     request: HttpRequest,
-    actor: Actor | None = None,
+    actor: shapes.Actor | None = None,
     action: Action | None = None,
     session: UUID | None = None,
     after: Number | None = None,

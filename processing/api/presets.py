@@ -1,5 +1,6 @@
 """Presets: the rules that photos are judged by."""
 
+import json
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -32,7 +33,9 @@ router = Router(tags=["presets"])
     openapi_extra={"responses": refusals()},
 )
 def list_presets(
-    request: HttpRequest, after: shapes.PresetName | None = None, limit: Limit = LIMIT_DEFAULT
+    request: HttpRequest,  # noqa: ARG001 -- ninja hands it in
+    after: shapes.PresetName | None = None,
+    limit: Limit = LIMIT_DEFAULT,
 ) -> dict[str, Any]:
     """List the presets by name, each with its rules."""
     listed = Preset.objects.order_by("name")
@@ -55,10 +58,19 @@ def create_preset(request: HttpRequest, body: shapes.PresetRequest) -> Any:
         refuse(request, Action.PRESET, _("Your role does not allow changing presets."))
     try:
         check_name(body.name, None)
+        _check_size(body.rules)
         check_rules(body.rules)
     except ValidationError as error:
         return _say_why_not(request, error)
     return Status(201, _told(add_preset(body.name, body.rules, **person_of(request))))
+
+
+def _check_size(rules: dict[str, Any]) -> None:
+    """Refuse rules that the page would not take either. Raises ValidationError."""
+    if len(json.dumps(rules)) > RULES_LENGTH_MAX:
+        raise ValidationError(
+            _("The rules are longer than %(max)s characters."), params={"max": RULES_LENGTH_MAX}
+        )
 
 
 def _say_why_not(request: HttpRequest, error: ValidationError) -> HttpResponse:

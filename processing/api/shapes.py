@@ -6,18 +6,31 @@ from uuid import UUID
 from pydantic import Field
 
 from processing.forms import NAME_LENGTH_MAX, PATH_LENGTH_MAX, PHOTOS_MAX, WHY_LENGTH_MAX
+from processing.keys import TAG_BYTES
 from processing.models.preset import DEFAULT_PRESET
-from processing.schemas import Line, Session, Strict, Told, Worker, example
+from processing.schemas import NO_CONTROLS, ONE_LINE, Session, Strict, Told, Worker, example
 from processing.views.verdict_forms import NOTE_LENGTH_MAX, POSITION_MAX, REASON_LENGTH_MAX
+from recovery.audit import ACTOR_LENGTH
+from recovery.schemas import Crash
 
 SESSION = "0190a5c4-d1e8-4a0f-8a53-f1a2b3c4d5e6"
 PRESET_NAME_LENGTH_MAX = 100
-MAC = "9f2b6c0d4e8a17f35b90c2d6e4f8a1b37c5d9e0f2a4b6c8d1e3f5a7b9c0d2e4f"
+SHA256 = "9f2b6c0d4e8a17f35b90c2d6e4f8a1b37c5d9e0f2a4b6c8d1e3f5a7b9c0d2e4f"
+MAC = (2 * SHA256)[: 2 * TAG_BYTES]
 Count = Annotated[int, Field(ge=1, le=PHOTOS_MAX)]
-Name = Annotated[Line, Field(max_length=NAME_LENGTH_MAX)]
-PresetName = Annotated[Line, Field(min_length=1, max_length=PRESET_NAME_LENGTH_MAX)]
-Why = Annotated[Line, Field(max_length=WHY_LENGTH_MAX)]
-Note = Annotated[Line, Field(max_length=NOTE_LENGTH_MAX)]
+Name = Annotated[str, Field(max_length=NAME_LENGTH_MAX, json_schema_extra=NO_CONTROLS), ONE_LINE]
+NewName = Annotated[
+    str, Field(min_length=1, max_length=NAME_LENGTH_MAX, json_schema_extra=NO_CONTROLS), ONE_LINE
+]
+PresetName = Annotated[
+    str, Field(min_length=1, max_length=PRESET_NAME_LENGTH_MAX, json_schema_extra=NO_CONTROLS), ONE_LINE
+]
+Source = Annotated[
+    str, Field(min_length=1, max_length=PATH_LENGTH_MAX, json_schema_extra=NO_CONTROLS), ONE_LINE
+]
+Why = Annotated[str, Field(max_length=WHY_LENGTH_MAX, json_schema_extra=NO_CONTROLS), ONE_LINE]
+Note = Annotated[str, Field(max_length=NOTE_LENGTH_MAX, json_schema_extra=NO_CONTROLS), ONE_LINE]
+Actor = Annotated[str, Field(max_length=ACTOR_LENGTH, json_schema_extra=NO_CONTROLS), ONE_LINE]
 Reason = Annotated[str, Field(pattern=r"^[a-z_]+$", max_length=REASON_LENGTH_MAX, examples=["noise"])]
 Position = Annotated[int, Field(ge=0, le=POSITION_MAX)]
 Verdict = Literal["approved", "rejected", "unreadable", "quarantined"]
@@ -25,7 +38,7 @@ PersonsVerdict = Literal["approved", "rejected"]
 IMAGE = {
     "position": 17,
     "path": "beach/0412.jpg",
-    "sha256": MAC,
+    "sha256": SHA256,
     "bytes": 8_123_456,
     "width_px": 6000,
     "height_px": 4000,
@@ -58,9 +71,9 @@ LISTED = STATUS | {
 class SessionRequest(Strict):
     """A folder of photos to be proofed. What is left out is as the settings say."""
 
-    model_config = Strict.model_config | example({"source": "/photos/2026/autumn", "name": "Autumn travel"})
+    model_config = example({"source": "/photos/2026/autumn", "name": "Autumn travel"})
 
-    source: Annotated[Line, Field(min_length=1, max_length=PATH_LENGTH_MAX)]
+    source: Source
     name: Name = ""
     preset: PresetName = DEFAULT_PRESET
     recursive: bool = True
@@ -72,15 +85,15 @@ class SessionRequest(Strict):
 class SessionChange(Strict):
     """What of a session may be changed."""
 
-    model_config = Strict.model_config | example({"name": "Autumn travel, second half"})
+    model_config = example({"name": "Autumn travel, second half"})
 
-    name: Annotated[Name, Field(min_length=1)]
+    name: NewName
 
 
 class Step(Strict):
     """Why a session is paused or cancelled."""
 
-    model_config = Strict.model_config | example({"reason": "the laptop moves"})
+    model_config = example({"reason": "the laptop moves"})
 
     reason: Why = ""
 
@@ -88,7 +101,7 @@ class Step(Strict):
 class Progress(Told):
     """How a session stands: `processed` = approved + rejected + failed."""
 
-    model_config = Told.model_config | example(STATUS)
+    model_config = example(STATUS)
 
     session: UUID
     status: str
@@ -105,10 +118,10 @@ class Progress(Told):
 class WholeSession(Session):
     """A session with the workers in its lane and its last crash."""
 
-    model_config = Told.model_config | example(LISTED | {"workers": [], "last_crash": None})
+    model_config = example(LISTED | {"workers": [], "last_crash": None})
 
     workers: list[Worker]
-    last_crash: dict[str, Any] | None
+    last_crash: Crash | None
 
 
 class Judgment(Told):
@@ -129,7 +142,7 @@ class Said(Told):
 class Image(Told):
     """One photo; `verdict` is the machine's, the comparison included, and `override` a person's."""
 
-    model_config = Told.model_config | example(IMAGE)
+    model_config = example(IMAGE)
 
     position: int
     path: str
@@ -147,7 +160,7 @@ class Image(Told):
 class ImagePage(Told):
     """Some photos in order of position. A page may be short, even empty; only `next: null` says that it is the last."""
 
-    model_config = Told.model_config | example({"items": [IMAGE], "next": "17"})
+    model_config = example({"items": [IMAGE], "next": "17"})
 
     items: list[Image]
     next: str | None
@@ -156,7 +169,7 @@ class ImagePage(Told):
 class OverrideRequest(Strict):
     """A person's verdict on one photo; null lets the machine's count again."""
 
-    model_config = Strict.model_config | example({"verdict": "approved", "note": "the grain is wanted"})
+    model_config = example({"verdict": "approved", "note": "the grain is wanted"})
 
     verdict: PersonsVerdict | None
     note: Note = ""
@@ -165,7 +178,7 @@ class OverrideRequest(Strict):
 class OverridesRequest(OverrideRequest):
     """A person's verdict on all photos that are decided so now, and to which the machine gave this reason."""
 
-    model_config = Strict.model_config | example(
+    model_config = example(
         {"verdict": "approved", "verdict_is": "rejected", "reason": "noise", "note": "the grain is wanted"}
     )
 
@@ -176,7 +189,7 @@ class OverridesRequest(OverrideRequest):
 class Overridden(Told):
     """What was said, and how many photos that changed; a null verdict was withdrawn."""
 
-    model_config = Told.model_config | example(
+    model_config = example(
         {"session": SESSION, "position": None, "verdict": "approved", "note": "", "photos": 14}
     )
 
@@ -190,7 +203,7 @@ class Overridden(Told):
 class Entry(Told):
     """One entry of the audit log."""
 
-    model_config = Told.model_config | example(
+    model_config = example(
         {
             "number": 42,
             "at": "2026-11-24T18:00:02.113000Z",
@@ -225,17 +238,15 @@ class EntryPage(Told):
 class AuditVerifyRequest(Strict):
     """A head that was exported earlier must still be in the chain."""
 
-    model_config = Strict.model_config | example({"head": MAC})
+    model_config = example({"head": MAC})
 
-    head: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    head: Annotated[str, Field(pattern=f"^[0-9a-f]{{{2 * TAG_BYTES}}}$")] | None = None
 
 
 class AuditVerification(Told):
     """Whether the log is as it was written; `head` is the mac of its last entry: keep it elsewhere."""
 
-    model_config = Told.model_config | example(
-        {"ok": True, "entries": 42, "first_bad": None, "head": MAC, "problems": []}
-    )
+    model_config = example({"ok": True, "entries": 42, "first_bad": None, "head": MAC, "problems": []})
 
     ok: bool
     entries: int
@@ -247,7 +258,7 @@ class AuditVerification(Told):
 class Preset(Told):
     """The rules that photos are judged by; a session keeps a copy."""
 
-    model_config = Told.model_config | example(
+    model_config = example(
         {"name": "Microstock", "rules": {"formats": ["JPEG"], "min_megapixels": 4}, "is_default": False}
     )
 
@@ -266,9 +277,7 @@ class PresetPage(Told):
 class PresetRequest(Strict):
     """A new preset. A rule that is left out is not applied."""
 
-    model_config = Strict.model_config | example(
-        {"name": "Microstock", "rules": {"formats": ["JPEG"], "min_megapixels": 4}}
-    )
+    model_config = example({"name": "Microstock", "rules": {"formats": ["JPEG"], "min_megapixels": 4}})
 
     name: PresetName
     rules: dict[str, Any]
