@@ -1,9 +1,11 @@
-"""Instants that were written by the database, compared as it has written them."""
+"""Instants compared as they are, whether the database or Django has written them."""
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from django.db.models import DateTimeField, Func, Value
+from django.db.models import DateTimeField, F, Func, Q, Value
+from django.db.models.lookups import Exact
 
 
 class AsWritten(Func):
@@ -15,10 +17,17 @@ class AsWritten(Func):
 
     template = "%(expressions)s"
 
-    def __init__(self, instant: datetime) -> None:
-        super().__init__(Value(instant, output_field=DateTimeField()), output_field=DateTimeField())
+    def __init__(self, instant: datetime | F) -> None:
+        value = Value(instant, output_field=DateTimeField()) if isinstance(instant, datetime) else instant
+        super().__init__(value, output_field=DateTimeField())
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        """Write it with milliseconds."""
+        """Write it with milliseconds, as exact as its clock is there."""
         form = "STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', %(expressions)s)"
         return self.as_sql(compiler, connection, template=form, **context)
+
+
+def behind(created_at: datetime, row_id: UUID) -> Q:
+    """Give the condition of the rows that come, newest first, after a row that may be gone."""
+    same_instant = Exact(AsWritten(F("created_at")), AsWritten(created_at))
+    return Q(created_at__lte=created_at) & ~Q(same_instant, pk__gte=row_id)

@@ -12,6 +12,7 @@ from processing import access, progress
 from processing.callers import needs
 from processing.cursors import Cursor, following, place_of
 from processing.idempotency import PARAMETER
+from processing.instants import behind
 from processing.management.failures import NotFound, Refused, WrongUsage
 from processing.models import ProcessingSession, Scope
 from processing.models.session_set import TABS
@@ -51,7 +52,7 @@ def list_crashed_sessions(
     detection.look()
     crashed = ProcessingSession.objects.visible_to(request.user).filter(CRASHED)
     if after is not None:
-        crashed = crashed.behind(*place_of(after))
+        crashed = crashed.filter(behind(*place_of(after)))
     found = list(crashed.newest_first()[: limit + 1])
     return {"items": _with_crashes(request, found[:limit]), "next": following(found, limit)}
 
@@ -166,7 +167,7 @@ def list_checkpoints(
     session = _seen(request, session_id)
     rows = Checkpoint.objects.newest_first(session)
     if after is not None:
-        rows = Checkpoint.objects.older_than(session, *place_of(after))
+        rows = rows.filter(behind(*place_of(after)))
     found = list(rows[: limit + 1])
     items = [published.checkpoint_of(one) for one in found[:limit]]
     return {"items": items, "next": following(found, limit)}

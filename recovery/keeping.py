@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, models, transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.functions import Now
 
 from processing.models import ImageResult, ProcessingSession, StepRefused
@@ -39,13 +39,6 @@ class CheckpointManager(models.Manager["Checkpoint"]):
     def newest_first(self, session: ProcessingSession) -> "models.QuerySet[Checkpoint]":
         """List a session's checkpoints for people."""
         return self.filter(session=session).order_by("-created_at", "-pk")
-
-    def older_than(
-        self, session: ProcessingSession, created_at: datetime, checkpoint_id: UUID
-    ) -> "models.QuerySet[Checkpoint]":
-        """List those that come, newest first, after one that may be gone."""
-        same_instant = Q(created_at=created_at, pk__lt=checkpoint_id)
-        return self.newest_first(session).filter(Q(created_at__lt=created_at) | same_instant)
 
     def usable_first(self, session: ProcessingSession) -> "models.QuerySet[Checkpoint]":
         """List those that cover no row put aside, the one that covers most first; no clock decides (guarantee 15)."""

@@ -1,7 +1,6 @@
 """Sessions by the state they are in, by who may see them, and by the name that a person gives."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
@@ -9,7 +8,7 @@ from django.db import models
 from django.db.models import Count, Q, Value
 
 from processing import access, states
-from processing.instants import AsWritten
+from processing.instants import behind
 from processing.models.batch import Batch
 from processing.models.commit import COUNTERS
 from processing.states import Hold, Stage, Status
@@ -89,12 +88,7 @@ class SessionQuerySet(models.QuerySet["ProcessingSession"]):
 
     def older_than(self, session: "ProcessingSession") -> Self:
         """Those that come after a session in a list, newest first."""
-        return self.behind(session.created_at, session.pk)
-
-    def behind(self, created_at: datetime, session_id: UUID) -> Self:
-        """Those that come, newest first, after a session that may be gone."""
-        instant = AsWritten(created_at)
-        return self.filter(Q(created_at__lt=instant) | Q(created_at=instant, pk__lt=session_id))
+        return self.filter(behind(session.created_at, session.pk))
 
     def visible_to(self, user: "User | AnonymousUser") -> Self:
         """Those that a person may see: their own; Auditors and Administrators see all, those without an owner too."""
