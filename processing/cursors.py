@@ -1,16 +1,25 @@
 """Where a list that is read page by page goes on: behind an instant and an id, which hold when that row is gone."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any, Protocol
 from uuid import UUID
 
-from django.db.models import Q
 from pydantic import Field
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 # 14 digits of microseconds reach the year 4253.
 PATTERN = r"^[0-9a-f]{1,14}-[0-9a-f]{32}$"
+
+
+class Row(Protocol):
+    """A row that a list is ordered by."""
+
+    created_at: datetime
+    pk: Any
+
+
 Cursor = Annotated[
     str,
     Field(
@@ -26,10 +35,12 @@ def cursor_of(instant: datetime, row_id: UUID) -> str:
     return f"{(instant - EPOCH) // MICROSECOND:x}-{row_id.hex}"
 
 
-def behind(cursor: str | None) -> Q:
-    """Give the condition of the rows that follow, newest first by `created_at` and id; of all without a cursor."""
-    if cursor is None:
-        return Q()
+def following(found: Sequence[Row], limit: int) -> str | None:
+    """Name the place behind the last row of a page, of which one more was read than is shown; None at the end."""
+    return cursor_of(found[limit - 1].created_at, found[limit - 1].pk) if len(found) > limit else None
+
+
+def place_of(cursor: str) -> tuple[datetime, UUID]:
+    """Read a cursor: the instant and the id of the last row that was shown."""
     microseconds, _, row_id = cursor.partition("-")
-    instant = EPOCH + int(microseconds, 16) * MICROSECOND
-    return Q(created_at__lt=instant) | Q(created_at=instant, pk__lt=UUID(row_id))
+    return EPOCH + int(microseconds, 16) * MICROSECOND, UUID(row_id)

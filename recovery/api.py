@@ -10,8 +10,9 @@ from ninja import Router
 
 from processing import access, progress
 from processing.callers import needs
-from processing.cursors import Cursor, behind, cursor_of
+from processing.cursors import Cursor, following, place_of
 from processing.idempotency import PARAMETER
+from processing.instants import behind
 from processing.management.failures import NotFound, Refused, WrongUsage
 from processing.models import ProcessingSession, Scope
 from processing.models.session_set import TABS
@@ -49,20 +50,22 @@ def list_crashed_sessions(
 ) -> dict[str, Any]:
     """List the interrupted and failed sessions that you may see, newest first, each with its newest crash."""
     detection.look()
-    crashed = ProcessingSession.objects.visible_to(request.user).filter(CRASHED, behind(after))
+    crashed = ProcessingSession.objects.visible_to(request.user).filter(CRASHED)
+    if after is not None:
+        crashed = crashed.filter(behind(*place_of(after)))
     found = list(crashed.newest_first()[: limit + 1])
-    following = cursor_of(found[limit - 1].created_at, found[limit - 1].pk) if len(found) > limit else None
-    return {"items": _with_crashes(request, found[:limit]), "next": following}
+    return {"items": _with_crashes(request, found[:limit]), "next": following(found, limit)}
 
 
 def _with_crashes(request: HttpRequest, sessions: list[ProcessingSession]) -> list[dict[str, Any]]:
     crashes = detection.last_crashes_of(sessions)
+    operable = ProcessingSession.objects.operable_by(request.user).filter(pk__in=[one.pk for one in sessions])
+    recoverable = set(operable.order_by().values_list("pk", flat=True))
     items = []
     for session, told in zip(sessions, progress.sessions_of(sessions), strict=True):
         crash = crashes.get(session.pk)
-        may_recover = session.status in detection.RECOVERABLE and access.may_operate(request.user, session)
-        told |= {"crash": detection.crash_of(crash) if crash else None, "can_recover": may_recover}
-        items.append(told)
+        shown = {"crash": detection.crash_of(crash) if crash else None}
+        items.append(told | shown | {"can_recover": session.pk in recoverable})
     return items
 
 
@@ -162,9 +165,12 @@ def list_checkpoints(
 ) -> dict[str, Any]:
     """List a session's checkpoints, newest first."""
     session = _seen(request, session_id)
-    found = list(Checkpoint.objects.newest_first(session).filter(behind(after))[: limit + 1])
-    following = cursor_of(found[limit - 1].created_at, found[limit - 1].pk) if len(found) > limit else None
-    return {"items": [published.checkpoint_of(one) for one in found[:limit]], "next": following}
+    rows = Checkpoint.objects.newest_first(session)
+    if after is not None:
+        rows = rows.filter(behind(*place_of(after)))
+    found = list(rows[: limit + 1])
+    items = [published.checkpoint_of(one) for one in found[:limit]]
+    return {"items": items, "next": following(found, limit)}
 
 
 @router.get(

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Count, Q, Value
 
 from processing import access, states
+from processing.instants import behind
 from processing.models.batch import Batch
 from processing.models.commit import COUNTERS
 from processing.states import Hold, Stage, Status
@@ -87,8 +88,7 @@ class SessionQuerySet(models.QuerySet["ProcessingSession"]):
 
     def older_than(self, session: "ProcessingSession") -> Self:
         """Those that come after a session in a list, newest first."""
-        same_instant = Q(created_at=session.created_at, pk__lt=session.pk)
-        return self.filter(Q(created_at__lt=session.created_at) | same_instant)
+        return self.filter(behind(session.created_at, session.pk))
 
     def visible_to(self, user: "User | AnonymousUser") -> Self:
         """Those that a person may see: their own; Auditors and Administrators see all, those without an owner too."""
