@@ -18,9 +18,10 @@ from config.problems import problem
 from processing import access, progress
 from processing.api import shapes
 from processing.callers import needs
+from processing.cursors import Cursor, following, place_of
 from processing.forms import NewSessionForm
 from processing.idempotency import PARAMETER
-from processing.management.failures import WrongUsage
+from processing.instants import behind
 from processing.models import ProcessingSession, Scope
 from processing.models.session_set import TABS
 from processing.progress import WORKING
@@ -50,24 +51,16 @@ ETAG = {
     openapi_extra={"responses": refusals()},
 )
 def list_sessions(
-    request: HttpRequest, status: Tab | None = None, after: UUID | None = None, limit: Limit = LIMIT_DEFAULT
+    request: HttpRequest, status: Tab | None = None, after: Cursor | None = None, limit: Limit = LIMIT_DEFAULT
 ) -> dict[str, Any]:
     """List the sessions that you may see, newest first. `running` takes in scanning and comparing."""
     detection.look()
     visible = ProcessingSession.objects.visible_to(request.user)
     listed = visible.filter(TABS[status]) if status else visible
     if after is not None:
-        listed = listed.older_than(_last_seen(visible, after))
+        listed = listed.filter(behind(*place_of(after)))
     found = list(listed.newest_first()[: limit + 1])
-    following = str(found[limit - 1].pk) if len(found) > limit else None
-    return {"items": progress.sessions_of(found[:limit]), "next": following}
-
-
-def _last_seen(visible: Any, after: UUID) -> ProcessingSession:
-    session: ProcessingSession | None = visible.filter(pk=after).first()
-    if session is None:
-        raise WrongUsage(f"There is no session {after} behind which the list could go on: begin it anew.")
-    return session
+    return {"items": progress.sessions_of(found[:limit]), "next": following(found, limit)}
 
 
 @router.post(
