@@ -165,7 +165,13 @@ class WaysBack(Told):
 class RecoverRequest(Strict):
     """Which way back to take. `attempt` is the one of the options that were looked at: if it moved, nothing is done."""
 
-    model_config = _example({"option": "continue", "confirmed": False, "attempt": 0})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"option": "continue", "confirmed": False, "attempt": 0}],
+            "if": {"required": ["checkpoint_id"], "properties": {"checkpoint_id": {"type": "string"}}},
+            "then": {"properties": {"option": {"const": "continue"}}},
+        }
+    )
 
     option: Literal["continue", "restart_batch", "fresh_start"]
     confirmed: bool = False

@@ -4,7 +4,7 @@ import pytest
 
 from processing.instants import AsWritten
 from processing.models import ProcessingSession
-from recovery.watch import crashes_of
+from recovery.dashboard import crashes_of
 from tests.factories import make_crash, make_session, make_worker
 from tests.people import make_user
 

@@ -18,9 +18,10 @@ from config.problems import problem
 from processing import access, progress
 from processing.api import shapes
 from processing.callers import needs
-from processing.cursors import Cursor, behind, cursor_of
+from processing.cursors import Cursor, following, place_of
 from processing.forms import NewSessionForm
 from processing.idempotency import PARAMETER
+from processing.instants import behind
 from processing.models import ProcessingSession, Scope
 from processing.progress import WORKING
 from processing.schemas import LIMIT_DEFAULT, Limit, SessionPage, refusals
@@ -53,10 +54,11 @@ def list_sessions(
 ) -> dict[str, Any]:
     """List the sessions that you may see, newest first. `running` takes in scanning and comparing."""
     detection.look()
-    listed = ProcessingSession.objects.visible_to(request.user).in_tab(status or "").filter(behind(after))
+    listed = ProcessingSession.objects.visible_to(request.user).in_tab(status or "")
+    if after is not None:
+        listed = listed.filter(behind(*place_of(after)))
     found = list(listed.newest_first()[: limit + 1])
-    following = cursor_of(found[limit - 1].created_at, found[limit - 1].pk) if len(found) > limit else None
-    return {"items": progress.sessions_of(found[:limit]), "next": following}
+    return {"items": progress.sessions_of(found[:limit]), "next": following(found, limit)}
 
 
 @router.post(

@@ -25,7 +25,7 @@ STATES: dict[str, Callable[[ProcessingSession], object]] = {
     "interrupted": interrupt,
     "paused": ProcessingSession.pause,
     "failed": lambda session: session.fail("no disk"),
-    "running": lambda session: None,
+    "running": lambda _session: None,
     "cancelled": ProcessingSession.cancel,
 }
 TO_CANCEL = 3
@@ -65,7 +65,15 @@ def test_every_operation_keeps_what_its_description_says(
 
     ended = subprocess.run(
         [
-            *(sys.executable, "-m", "schemathesis.cli", "--config-file", CONFIG, "run", f"{live_server.url}/api/v1/openapi.json"),
+            *(
+                sys.executable,
+                "-m",
+                "schemathesis.cli",
+                "--config-file",
+                CONFIG,
+                "run",
+                f"{live_server.url}/api/v1/openapi.json",
+            ),
             *("--header", f"Authorization: Bearer {text}", "--checks", "all", "--no-shrink", "--no-color"),
             *("--max-examples", str(examples), "--continue-on-failure", "--request-timeout", "30"),
         ],
