@@ -13,7 +13,8 @@ from tests.factories import make_crash, make_worker
 from tests.recovery.sound import sound_session
 from tests.views import places, walking
 from tests.views.admin_places import ADMINISTRATION, values_of_model
-from tests.views.walking import Address, addresses, ask, send
+from tests.views.api_places import DESCRIPTIONS, OPERATIONS
+from tests.views.walking import Address, addresses, ask, pages, send
 
 pytestmark = pytest.mark.django_db
 PAGES = places.SESSIONS | places.RECOVERY | places.ACCOUNTS
@@ -78,19 +79,22 @@ def values(rows: dict[type[models.Model], models.Model]) -> Values:
 
 
 def test_table_knows_every_address_and_no_other() -> None:
-    found = [address.name for address in addresses()]
+    found = [address.name for address in pages()]
 
     assert sorted(found) == sorted(PAGES | ADMINISTRATION)
 
 
 def test_walk_finds_what_is_included_and_an_address_that_the_table_does_not_know() -> None:
-    found = {address.name for address in addresses()}
+    found = {address.name for address in pages()}
 
     assert {"healthz", "session-recovery", "admin:index", "admin:processing_batch_change"} <= found
     assert (
         Address("x", "a/<uuid:session_id>/<int:position>").path({"session_id": 7, "position": 0}) == "/a/7/0"
     )
     assert sorted(found | {"planted"}) != sorted(PAGES | ADMINISTRATION)
+    assert {address.name for address in addresses()} - found == {
+        f"api:{name}" for name in OPERATIONS | DESCRIPTIONS
+    }
 
 
 def test_walk_tells_an_answer_that_is_not_that_of_the_table(cookies: dict[str, str], values: Values) -> None:
@@ -127,7 +131,7 @@ def contents() -> dict[str, list[dict[str, object]]]:
 def test_looking_changes_nothing(cookies: dict[str, str], values: Values) -> None:
     before = contents()
 
-    for address in addresses():
+    for address in pages():
         send(cookies["superuser"], "get", address.path(values.get(address.name, values[""])), {})
 
     assert contents() == before
@@ -138,7 +142,7 @@ def test_form_is_refused_everywhere_without_a_sign_that_it_is_ours(
     cookies: dict[str, str], values: Values
 ) -> None:
     answered = {}
-    for address in addresses():
+    for address in pages():
         path = address.path(values.get(address.name, values[""]))
         answered[address.name] = ask(
             cookies["superuser"], "post", path, {}, enforce_csrf_checks=True
@@ -148,14 +152,14 @@ def test_form_is_refused_everywhere_without_a_sign_that_it_is_ours(
 
 
 def test_session_is_not_there_for_another_even_as_a_part(cookies: dict[str, str], values: Values) -> None:
-    pages = [address for address in addresses() if "session_id" in address.route]
+    of_sessions = [address for address in pages() if "session_id" in address.route]
     headers = {"HX-Request": "true"}
 
     asked = {
         address.name: ask(cookies["stranger"], "get", address.path(values[""]), {}, headers=headers)
-        for address in pages
+        for address in of_sessions
     }
 
-    expected = {address.name: PAGES[address.name].get["stranger"] for address in pages}
+    expected = {address.name: PAGES[address.name].get["stranger"] for address in of_sessions}
     assert {name: answer.status_code for name, answer in asked.items()} == expected
     assert all(b"Autumn travel" not in answer.content for answer in asked.values())

@@ -41,6 +41,11 @@ def addresses(resolver: URLResolver | None = None, prefix: str = "", space: str 
             yield Address(f"{space}{one.name}" if one.name else route, route)
 
 
+def pages() -> list[Address]:
+    """List the addresses of pages: all but those of the REST interface, which `api_places` knows."""
+    return [address for address in addresses() if not address.name.startswith("api:")]
+
+
 def make_people() -> dict[str, User]:
     """Make somebody of each role but the anonymous one."""
     people = {role: make_user(role) for role in ROLES if role not in ("anonymous", "superuser", "clerk")}
