@@ -117,6 +117,8 @@ ACCOUNTS = {
     "settings-keys": PERSONAL_ACT,
     "settings-password": Place(known(200), known(400)),
     "settings-sign-out": PERSONAL_ACT,
+    "settings-token-new": Place(alike(405), known(400)),
+    "settings-token-revoke": Place(alike(405), known(404, owner=302)),
     "preset-new": Place(presets(200), presets(400)),
     "preset": Place(presets(200), presets(400)),
     "preset-delete": Place(alike(405), presets(302)),
