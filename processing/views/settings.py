@@ -14,9 +14,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from processing import access
-from processing.forms import KeysForm, PasswordForm, ThemeForm
+from processing.forms import KeysForm, PasswordForm, ThemeForm, TokenForm
 from processing.models import ApiToken, Preset, Profile
-from processing.token_form import TokenForm
 from processing.views.guard import HtmxRequest, page, person_of
 from recovery import audit
 from recovery.leaving import leave_everywhere

@@ -6,8 +6,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from processing.forms import TokenForm
 from processing.models import ApiToken, Scope
-from processing.token_form import TokenForm
 from processing.views.guard import HtmxRequest, page, person_of
 from processing.views.settings import settings_page, user_of
 from recovery.audit import ActRefused

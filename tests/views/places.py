@@ -109,6 +109,9 @@ RECOVERY = {
 }
 ACCOUNTS = {
     "healthz": Place(alike(200), alike(405)),
+    "readyz": Place(alike(200), alike(405)),
+    # The walk comes from this machine itself.
+    "metrics": Place(alike(200), alike(405)),
     "login": Place(alike(302) | {"anonymous": 200}, alike(302) | {"anonymous": 200}),
     "keys": PAGE,
     "logout": Place(alike(405), alike(302)),
