@@ -59,7 +59,7 @@ def check_pool(**_options: Any) -> Messages:
     return [
         checks.Error(
             f"The database {alias!r} has a connection pool, but the workers are forked and would share it.",
-            hint="Remove pool from the options in DATABASE_URL.",
+            hint="Remove pool from the options in DATABASE_URL, and STOCKPROOF_POOLED from the environment.",
             id="stockproof.E003",
         )
         for alias, database in settings.DATABASES.items()

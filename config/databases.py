@@ -30,15 +30,23 @@ POSTGRESQL_OPTIONS: dict[str, Any] = {
     "application_name": "stockproof",
 }
 
+# One for each of waitress's threads and some for threads that count or look. Who finds none free waits so long.
+POOL_OPTIONS: dict[str, Any] = {"min_size": 1, "max_size": 12, "timeout": CONNECT_TIMEOUT_S}
 
-def hardened(database: dict[str, Any], base: Path) -> dict[str, Any]:
+
+def hardened(database: dict[str, Any], base: Path, *, is_pooled: bool = False) -> dict[str, Any]:
     """Connection settings with our options; those of the URL win, so that a check can refuse them by name.
 
-    A relative SQLite file is taken from `base`.
+    A relative SQLite file is taken from `base`. `is_pooled` is for the web process alone: it never forks, and a pool
+    that is opened before a fork is shared by all children, who then read each other's answers.
     """
     sqlite = database["ENGINE"] == SQLITE
     ours = SQLITE_OPTIONS if sqlite else POSTGRESQL_OPTIONS
     merged = database | {"OPTIONS": ours | database.get("OPTIONS", {}), "CONN_MAX_AGE": None}
     if sqlite:
         return merged | {"NAME": str(base / database["NAME"])}
+    if is_pooled:
+        options = {"pool": POOL_OPTIONS} | merged["OPTIONS"]
+        # Django closes at the end of each request, which gives the connection back to the pool.
+        merged |= {"OPTIONS": options, "CONN_MAX_AGE": 0}
     return merged | {"CONN_HEALTH_CHECKS": True}

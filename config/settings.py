@@ -14,10 +14,13 @@ environment.read_file(BASE_DIR / ".env")
 STOCKPROOF_VAR = environment.read_state_folder("STOCKPROOF_VAR", BASE_DIR / "var")
 STOCKPROOF_SOURCE_ROOTS = environment.read_folders("STOCKPROOF_SOURCE_ROOTS")
 STOCKPROOF_OUTPUT_ROOTS = environment.read_folders("STOCKPROOF_OUTPUT_ROOTS")
+# The web process sets this for itself alone (config.web); `check` refuses it everywhere else.
+STOCKPROOF_POOLED = environment.read_switch("STOCKPROOF_POOLED", default=False)
 DATABASES = {
     "default": databases.hardened(
         environment.read_database("DATABASE_URL", f"sqlite:///{STOCKPROOF_VAR / 'stockproof.sqlite3'}"),
         STOCKPROOF_VAR,
+        is_pooled=STOCKPROOF_POOLED,
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

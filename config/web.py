@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 import waitress
+from django.core.handlers.wsgi import WSGIHandler
 
 from processing.mortal import die_with_parent
 
@@ -14,11 +15,18 @@ THREADS = 8
 def main(host: str, port: int, parent_pid: int) -> None:
     """Serve the pages until SIGTERM."""
     die_with_parent(parent_pid)
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    from config.wsgi import application  # noqa: PLC0415 -- loads the apps, which need the line above
-
+    application = load_application()
     proxy = proxy_options(os.environ.get("STOCKPROOF_SERVED", ""))
     waitress.serve(application, host=host, port=port, threads=THREADS, ident="stockproof", **proxy)
+
+
+def load_application() -> WSGIHandler:
+    """Load the apps, on PostgreSQL with a pool of connections: this process never forks."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    os.environ.setdefault("STOCKPROOF_POOLED", "on")
+    from config.wsgi import application  # noqa: PLC0415 -- loads the apps, which need the lines above
+
+    return application
 
 
 def proxy_options(served: str) -> dict[str, Any]:

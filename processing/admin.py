@@ -15,6 +15,7 @@ from config.admin import MachineRowAdmin
 from processing import access
 from processing.forms import PresetForm
 from processing.models import (
+    ApiToken,
     Batch,
     ImageResult,
     Override,
@@ -24,9 +25,10 @@ from processing.models import (
     Worker,
 )
 from recovery import bulk
-from recovery.audit import Action, person_of
+from recovery.audit import Action, ActRefused, person_of
 from recovery.presets import record_preset
 from recovery.refusals import recorded_if_refused
+from recovery.token_acts import revoke_token
 
 if TYPE_CHECKING:
     PresetModelAdmin = admin.ModelAdmin[Preset]
@@ -221,3 +223,44 @@ class OverrideAdmin(MachineRowAdmin):
 
     list_display = ("session_id", "position", "old", "new", "by", "note", "created_at")
     ordering = ("-pk",)
+
+
+@admin.register(ApiToken)
+class TokenAdmin(MachineRowAdmin):
+    """Tokens: looked at by Administrators and Auditors, revoked by Administrators; nobody sees the hash."""
+
+    session_field = ""
+    exclude = ("digest",)
+    list_display = (
+        "__str__",
+        "user",
+        "name",
+        "scopes",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+        "revoked_at",
+    )
+    list_select_related = ("user",)
+    ordering = ("-created_at", "-pk")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:
+        """Give those that this person may see; everybody else sees his own in the settings."""
+        tokens = super().get_queryset(request).defer("digest")
+        return tokens if access.may_audit(request.user) else tokens.filter(user=request.user)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Let Administrators revoke."""
+        if not access.may_administer(request.user):
+            return {}
+        return {"revoke": (_revoke, "revoke", _("Revoke the chosen tokens"))}
+
+
+def _revoke(modeladmin: TokenAdmin, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+    """Revoke each with its entry in the audit log."""
+    for token in queryset.order_by("created_at", "pk")[:ACTED_ON_MAX]:
+        try:
+            revoke_token(token, **person_of(request))
+            modeladmin.message_user(request, f"{token}: revoked.", messages.SUCCESS)
+        except ActRefused as refusal:
+            modeladmin.message_user(request, str(refusal), messages.WARNING)

@@ -39,4 +39,5 @@ def commit_surely(batch: Batch, chunk: Sequence[ImageResult], seal: Seal, presen
             if unsure:
                 presence.recorder.note_overcome()
                 presence.recorder.note(database_tries=0)
+            presence.commits_count += 1
             return

@@ -2,6 +2,7 @@
 
 import json
 import unicodedata
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from processing.analysis.verdict import RULES
 from processing.counting import CountLost, DryCount
 from processing.creation import NoPhotos, Unknown, Wish, readable_source, source_with_photos
-from processing.models import Preset, ProcessingSession
+from processing.models import Preset, ProcessingSession, Scope
 from processing.models.preset import DEFAULT_PRESET
 from processing.models.profile import Theme
 from processing.models.session_set import TABS
@@ -34,6 +35,8 @@ NAME_LENGTH_MAX = 200
 PHOTOS_MAX = 10_000
 WORDS_LENGTH_MAX = 200
 RULES_LENGTH_MAX = 10_000
+TOKEN_NAME_LENGTH_MAX = 100
+EXPIRIES = (("30", _("in 30 days")), ("90", _("in 90 days")), ("365", _("in a year")), ("", _("never")))
 
 
 def one_line(text: str) -> None:
@@ -179,6 +182,30 @@ class KeysForm(forms.Form):
     """Whether single keys act; an empty box is a no."""
 
     has_keys = forms.BooleanField(required=False)
+
+
+class TokenForm(forms.Form):
+    """What a token is for, what it may do and how long."""
+
+    name = forms.CharField(
+        label=_("What it is for"),
+        max_length=TOKEN_NAME_LENGTH_MAX,
+        validators=[one_line],
+        help_text=_("Such as the name of a script, so that you know it again."),
+    )
+    scopes = forms.MultipleChoiceField(
+        label=_("What it may do"),
+        choices=Scope.choices,
+        widget=forms.CheckboxSelectMultiple,
+        initial=[Scope.READ.value],
+        error_messages={"required": _("Choose one or more.")},
+    )
+    expires = forms.ChoiceField(label=_("When it ends"), choices=EXPIRIES, initial="90", required=False)
+
+    def expires_in(self) -> timedelta | None:
+        """Give for how long it is good; None for ever."""
+        days = self.cleaned_data["expires"]
+        return timedelta(days=int(days)) if days else None
 
 
 class CopyForm(forms.Form):

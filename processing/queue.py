@@ -62,6 +62,11 @@ def unstarted_lanes(queue: str, session_id: UUID) -> int:
     return sum(1 for row in OrmQ.objects.filter(key=queue) if _session_of(row.payload) == str(session_id))
 
 
+def waiting_count() -> int:
+    """Count the calls that nobody has taken yet, of all queues."""
+    return OrmQ.objects.count()
+
+
 def _session_of(payload: str) -> str | None:
     try:
         args = SignedPackage.loads(payload)["args"]

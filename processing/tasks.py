@@ -12,6 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
+from config import logs
 from processing import queue, runner
 from processing.analysis.pipeline import Pipeline
 from processing.models import Batch, LeaseLost, ProcessingSession, Worker
@@ -100,6 +101,11 @@ def run_lane(session_id: str, lane: int) -> None:
         raise RuntimeError("run_lane is called in a worker process only; start one with `manage.py workers`.")
     seal = partial(checkpoints.take, telemetry=_presence.telemetry)
     work = Slice(_presence, pipeline, decoders(), writer(), seal, checkpoints.sound_alarm)
+    with logs.context(session=session_id):
+        _run_slice(session_id, lane, work, _presence)
+
+
+def _run_slice(session_id: str, lane: int, work: Slice, presence: Presence) -> None:
     try:
         if runner.run_slice(UUID(session_id), work):
             _offer_next(UUID(session_id))
@@ -107,12 +113,12 @@ def run_lane(session_id: str, lane: int) -> None:
         logger.warning("call for an unknown session dropped", extra={"session": session_id})
     except DATABASE_ERRORS as error:
         logger.warning("lane ended without the database", extra={"session": session_id, "error": str(error)})
-        _presence.recorder.note_error(error)
-        _leave_when_possible(_presence)
+        presence.recorder.note_error(error)
+        _leave_when_possible(presence)
     except Exception as error:
         logger.exception("lane failed", extra={"session": session_id, "lane": lane})
-        _presence.recorder.note_error(error)
-        _fail_when_possible(_presence, error)
+        presence.recorder.note_error(error)
+        _fail_when_possible(presence, error)
 
 
 def _leave_when_possible(presence: Presence) -> None:

@@ -8,13 +8,15 @@ import hashlib
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 from django.utils.crypto import constant_time_compare
 
 from processing.models import ApiToken, Scope
+from processing.progress import iso
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -27,7 +29,7 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 
 
 def make(
-    user: "User", scopes: Iterable[Scope], *, expires_at: datetime | None = None, name: str = ""
+    user: "User", scopes: Iterable[Scope], *, expires_at: datetime | Combinable | None = None, name: str = ""
 ) -> tuple[ApiToken, str]:
     """Make a token; the second is its text, which is not kept and cannot be shown again."""
     wanted = set(scopes)
@@ -41,6 +43,7 @@ def make(
         scopes=[scope.value for scope in Scope if scope in wanted],
         expires_at=expires_at,
     )
+    token.refresh_from_db(fields=["created_at", "expires_at"])
     return token, text
 
 
@@ -70,3 +73,20 @@ def _note_use(token: ApiToken) -> None:
 def revoke(token: ApiToken) -> bool:
     """Make a token worthless for ever; whether it was worth something until now."""
     return ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=Now()) == 1
+
+
+def revoke_all_of(user_id: int) -> int:
+    """Make all tokens of a person worthless; how many were worth something until now."""
+    return ApiToken.objects.filter(user_id=user_id, revoked_at=None).update(revoked_at=Now())
+
+
+def published(token: ApiToken) -> dict[str, Any]:
+    """Give what is told of a token: all but its text, which nobody has, and its hash, which nobody needs."""
+    instants = ("created_at", "expires_at", "last_used_at", "revoked_at")
+    return {
+        "id": token.pk,
+        "user": token.user.get_username(),
+        "name": token.name,
+        "scopes": token.scopes,
+        **{name: iso(getattr(token, name)) for name in instants},
+    }

@@ -15,6 +15,7 @@ from processing.views import (
     session,
     sessions,
     settings,
+    tokens,
     verdicts,
 )
 
@@ -33,6 +34,8 @@ urlpatterns = [
     path("settings/keys/", settings.keys, name="settings-keys"),
     path("settings/password/", settings.password, name="settings-password"),
     path("settings/sign-out/", settings.sign_out_everywhere, name="settings-sign-out"),
+    path("settings/tokens/", tokens.make, name="settings-token-new"),
+    path("settings/tokens/<slug:token_id>/revoke/", tokens.revoke, name="settings-token-revoke"),
     path("settings/presets/new/", presets.new_preset, name="preset-new"),
     path("settings/presets/restore/", presets.restore_preset, name="preset-restore"),
     path("settings/presets/<int:preset_id>/", presets.preset, name="preset"),

@@ -116,6 +116,7 @@ class Presence:
         self._over = threading.Event()
         self._flight_s = 0.0
         self._limit_s: float | None = None
+        self.commits_count = 0
         self.worker: Worker | None = None
 
     def register(
@@ -234,6 +235,7 @@ class Presence:
 
     def account(self, *, worked_s: float, commit_s: float) -> None:
         """Add what a batch took, in seconds, to what the row tells: what checkpoints cost is read from there."""
+        self.telemetry["commits_count"] = self.commits_count
         for name, seconds in (("worked_s", worked_s), ("commit_s", commit_s)):
             self.telemetry[name] = round(self.telemetry.get(name, 0.0) + seconds, 4)
 

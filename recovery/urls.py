@@ -2,9 +2,20 @@
 
 from django.urls import path
 
-from recovery.views import audit, batch, checkpoints, dashboard, dialog, statistics, timeline
+from recovery.views import (
+    audit,
+    batch,
+    checkpoints,
+    dashboard,
+    dialog,
+    operations,
+    statistics,
+    timeline,
+)
 
 urlpatterns = [
+    path("readyz", operations.readyz, name="readyz"),
+    path("metrics", operations.metrics, name="metrics"),
     path("recovery/", dashboard.dashboard, name="recovery"),
     path("recovery/crashes/", dashboard.crashes, name="recovery-crashes"),
     path("recovery/dialog/", dialog.dialog, name="recovery-dialog"),

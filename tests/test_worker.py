@@ -146,12 +146,13 @@ def test_process_never_finds_itself_dead() -> None:
 
 def test_row_keeps_what_all_batches_took_when_the_process_has_ended(presence: Presence) -> None:
     presence.account(worked_s=10.0, commit_s=0.5)
+    presence.commits_count = 3
     presence.account(worked_s=5.0, commit_s=0.25)
 
     presence.end()
 
     telemetry = Worker.objects.get(pk=presence.row.pk).telemetry
-    assert (telemetry["worked_s"], telemetry["commit_s"]) == (15.0, 0.75)
+    assert (telemetry["worked_s"], telemetry["commit_s"], telemetry["commits_count"]) == (15.0, 0.75, 3)
 
 
 def test_beat_counts_and_says_what_the_process_does(presence: Presence) -> None:

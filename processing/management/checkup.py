@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import stat
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from processing import disks
 from processing.children import arguments_of, environment_of
 from processing.management import readiness
 from processing.management.failures import CommandFailed, first_line
@@ -25,7 +25,6 @@ from processing.models import Worker
 from recovery.audit_triggers import missing_triggers
 
 PYTHON_MIN, PYTHON_MAX = (3, 11), (3, 12)
-FREE_BYTES_MIN = 1_000_000_000
 CLOCK_APART_MAX_S = 5.0
 ANALYSIS_TIMEOUT_S = 120.0
 DURABILITY = "stockproof.E004"
@@ -54,6 +53,7 @@ def all_checks() -> Iterator[Check]:
     yield check_python(sys.version_info[:2])
     yield check_secret_key()
     yield check_state_folder()
+    yield check_disks()
     yield from check_source_roots()
     yield from check_analysis()
     database = check_database()
@@ -100,10 +100,15 @@ def check_state_folder() -> Check:
     except OSError as error:
         hint = "Give this user the right to write there, or set STOCKPROOF_VAR."
         return Check("state_folder", f"{folder} cannot be written to: {error.strerror}.", hint)
-    free_bytes = shutil.disk_usage(folder).free
-    text = f"{folder} has {free_bytes / 1e9:.1f} GB free."
-    ok = free_bytes >= FREE_BYTES_MIN
-    return Check("state_folder", text, "" if ok else f"Free {FREE_BYTES_MIN / 1e9:.0f} GB or more.")
+    return Check("state_folder", f"{folder} can be written to.")
+
+
+def check_disks() -> Check:
+    """See what is free where something grows: the state folder, and the database's own."""
+    rooms = disks.rooms()
+    text = " ".join(f"{room.folder} has {room.free_bytes / 1e9:.1f} GB free." for room in rooms)
+    hint = f"Free {disks.FREE_BYTES_MIN / 1e9:.0f} GB or more; `manage.py delete_session` makes room."
+    return Check("disk", text, hint if any(room.is_low for room in rooms) else "")
 
 
 def check_source_roots() -> Iterator[Check]:

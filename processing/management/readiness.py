@@ -1,5 +1,6 @@
 """Whether the database answers and has this version's tables; and bringing it there where it is our own."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from django.core.files import locks
 from django.core.management import call_command
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 
 from processing.management.failures import (
     DATABASE_HINT,
@@ -35,6 +38,17 @@ def missing_migrations() -> list[str]:
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [str(migration) for migration, _ in plan]
+
+
+@functools.cache
+def _migrations_of_this_version() -> frozenset[tuple[str, str]]:
+    """Read from the program's files, once, which migrations there are: that takes 30 ms."""
+    return frozenset(MigrationLoader(None).disk_migrations)
+
+
+def is_migrated() -> bool:
+    """Say in one query whether the database has every migration of this version."""
+    return _migrations_of_this_version() <= MigrationRecorder(connection).applied_migrations().keys()
 
 
 def is_own_sqlite() -> bool:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 DIGEST_LENGTH = 64
@@ -51,3 +52,8 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"sp_{self.id}"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has expired, for display."""
+        return self.expires_at is not None and self.expires_at <= timezone.now()

@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from processing import access
-from processing.forms import KeysForm, PasswordForm, ThemeForm
-from processing.models import Preset, Profile
+from processing.forms import KeysForm, PasswordForm, ThemeForm, TokenForm
+from processing.models import ApiToken, Preset, Profile
 from processing.views.guard import HtmxRequest, page, person_of
 from recovery import audit
 from recovery.leaving import leave_everywhere
@@ -37,6 +37,10 @@ def settings_page(request: HtmxRequest, *, status: int = 200, **context: Any) ->
         "presets": Preset.objects.order_by("name", "pk"),
         "rights": rights,
         "removed": request.session.get(REMOVED_PRESET),
+        "tokens": ApiToken.objects.filter(user=user_of(request), revoked_at=None).order_by(
+            "-created_at", "pk"
+        ),
+        "token_form": TokenForm(),
     }
     return render(request, "processing/settings.html", shown | context, status=status)
 
@@ -69,10 +73,10 @@ def keys(request: HtmxRequest) -> HttpResponse:
 
 
 def _store(request: HttpRequest, **columns: Any) -> None:
-    Profile.objects.update_or_create(user=_user_of(request), defaults=columns)
+    Profile.objects.update_or_create(user=user_of(request), defaults=columns)
 
 
-def _user_of(request: HttpRequest) -> User:
+def user_of(request: HttpRequest) -> User:
     """Give who asks. Raises TypeError for strangers, whom `page` has not let in."""
     if not isinstance(request.user, User):
         raise TypeError("A page of settings is asked by nobody.")
@@ -83,7 +87,7 @@ def _user_of(request: HttpRequest) -> User:
 @page
 def sign_out_everywhere(request: HtmxRequest) -> HttpResponse:
     """End all sessions of this person, in this browser too."""
-    leave_everywhere(_user_of(request).pk, **person_of(request))
+    leave_everywhere(user_of(request).pk, **person_of(request))
     request.session.flush()
     return redirect("login")
 

@@ -9,6 +9,7 @@ from django.core import checks
 from django.db import connection
 from pytest_django.fixtures import Settings
 
+from processing import disks
 from processing.management import checkup
 from processing.management.checkup import Check
 from tests.commands.running import run_process, strange_folder
@@ -19,6 +20,7 @@ NAMES = [
     "python",
     "secret_key",
     "state_folder",
+    "disk",
     "source_roots",
     "device",
     "decoders",
@@ -54,7 +56,7 @@ def test_doctor_exits_1_and_looks_at_all_else_when_the_database_is_away(tmp_path
     )
 
     *printed, error = [json.loads(line) for line in ended.stdout.splitlines()]
-    assert [(one["name"], one["ok"]) for one in printed] == [(name, name != "database") for name in NAMES[:7]]
+    assert [(one["name"], one["ok"]) for one in printed] == [(name, name != "database") for name in NAMES[:8]]
     assert (ended.returncode, error["code"], error["message"]) == (1, "checks_failed", "Not well: database.")
 
 
@@ -95,14 +97,15 @@ def test_state_folder_is_not_well_when_it_cannot_be_written_to(tmp_path: Path, s
     )
 
 
-def test_state_folder_is_not_well_when_its_disk_is_nearly_full(
+@pytest.mark.django_db
+def test_disk_is_not_well_when_it_is_nearly_full(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.STOCKPROOF_VAR = tmp_path
     free_bytes = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
-    monkeypatch.setattr(checkup, "FREE_BYTES_MIN", free_bytes * 2)
+    monkeypatch.setattr(disks, "FREE_BYTES_MIN", free_bytes * 2)
 
-    check = checkup.check_state_folder()
+    check = checkup.check_disks()
 
     assert (check.ok, check.hint.startswith("Free ")) == (False, True)
 

@@ -19,6 +19,7 @@ def load(name: str) -> StockproofCommand:
 
 def test_help_is_there_for_the_commands_of_the_interface() -> None:
     assert OURS == [
+        "api_token",
         "audit",
         "cancel",
         "checkpoint",

@@ -6,7 +6,7 @@ import logging.config
 import subprocess
 import sys
 
-from config.logs import JsonFormatter, configuration
+from config.logs import Context, JsonFormatter, add_to_context, configuration, context, start_context
 
 
 def line_of(**fields: object) -> str:
@@ -71,3 +71,33 @@ def test_console_is_quiet_by_default_and_django_q_stays_quiet_at_info() -> None:
     assert spoken["WARNING"] == ""
     assert [json.loads(line)["message"] for line in spoken["INFO"].splitlines()] == ["p"]
     assert configuration("INFO")["root"]["level"] == "INFO"
+
+
+def test_lines_say_what_their_thread_works_for_and_what_they_say_themselves_comes_first() -> None:
+    record, own, after = (logging.makeLogRecord({"msg": "x"}) for _ in range(3))
+    own.session = "its own"
+    start_context()
+
+    with context(request_id="r1"):
+        add_to_context(session="s1")
+        Context().filter(record)
+        Context().filter(own)
+    Context().filter(after)
+
+    assert (record.request_id, record.session, own.session) == ("r1", "s1", "its own")
+    assert not hasattr(after, "request_id")
+    assert configuration("INFO")["handlers"]["stderr"]["filters"] == ["context"]
+
+
+def test_event_is_one_line_on_the_stream_when_its_context_forges_another() -> None:
+    program = (
+        "import logging, logging.config; from config import logs;"
+        "logging.config.dictConfig(logs.configuration('INFO'))\n"
+        'with logs.context(request_id=\'a\\n{"level": "ERROR"}\'):\n'
+        "    logging.getLogger('x').warning('name\\n%s', 'b\\r\\x1b[2Jc', extra={'path': 'p\\nq'})"
+    )
+
+    said = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stderr
+
+    [line] = said.splitlines()
+    assert json.loads(line)["request_id"] == 'a\n{"level": "ERROR"}'

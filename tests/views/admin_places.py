@@ -5,7 +5,16 @@ from collections.abc import Mapping
 from django.contrib.auth.models import Group, User
 from django.db import models
 
-from processing.models import Batch, ImageResult, Override, Preset, ProcessingSession, SkippedEntry, Worker
+from processing.models import (
+    ApiToken,
+    Batch,
+    ImageResult,
+    Override,
+    Preset,
+    ProcessingSession,
+    SkippedEntry,
+    Worker,
+)
 from recovery.models import AuditEntry, Checkpoint, Crash, RecoveryAttempt
 from tests.views.places import ADMITTED, Place, admitted, alike
 
@@ -81,6 +90,7 @@ ADMINISTRATION: dict[str, Place] = {
     "admin:auth_user_password_change": Place(PEOPLE, PEOPLE),
     **{name: place for model in OF_SESSIONS for name, place in machine_rows(model, FOUND, UNSEEN).items()},
     **machine_rows(Worker, FOUND, FOUND),
+    **machine_rows(ApiToken, FOUND, UNSEEN),
     **machine_rows(AuditEntry, admitted(200, clerk=403), admitted(200, clerk=403)),
     **edited_rows(Preset, FOUND, PRESETS, PRESETS),
     **edited_rows(User, PEOPLE, PEOPLE, PEOPLE),

@@ -109,6 +109,9 @@ RECOVERY = {
 }
 ACCOUNTS = {
     "healthz": Place(alike(200), alike(405)),
+    "readyz": Place(alike(200), alike(405)),
+    # The walk comes from this machine itself.
+    "metrics": Place(alike(200), alike(405)),
     "login": Place(alike(302) | {"anonymous": 200}, alike(302) | {"anonymous": 200}),
     "keys": PAGE,
     "logout": Place(alike(405), alike(302)),
@@ -117,6 +120,8 @@ ACCOUNTS = {
     "settings-keys": PERSONAL_ACT,
     "settings-password": Place(known(200), known(400)),
     "settings-sign-out": PERSONAL_ACT,
+    "settings-token-new": Place(alike(405), known(400)),
+    "settings-token-revoke": Place(alike(405), known(404, owner=302)),
     "preset-new": Place(presets(200), presets(400)),
     "preset": Place(presets(200), presets(400)),
     "preset-delete": Place(alike(405), presets(302)),

@@ -132,7 +132,7 @@ def test_signing_out_everywhere_ends_every_browser_of_this_person_only() -> None
 
     assert response.headers["Location"] == "/login/"
     assert [client.get("/").status_code for client in (here, there, hers)] == [302, 302, 200]
-    assert logouts() == [("ines", "127.0.0.1", {"everywhere": True, "browsers": 2})]
+    assert logouts() == [("ines", "127.0.0.1", {"everywhere": True, "browsers": 2, "tokens_revoked": 0})]
 
 
 def test_signing_out_everywhere_counts_no_session_that_has_run_out() -> None:

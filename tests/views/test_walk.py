@@ -6,7 +6,18 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.db import models
 
-from processing.models import Batch, ImageResult, Override, Preset, ProcessingSession, SkippedEntry, Worker
+from processing import tokens
+from processing.models import (
+    ApiToken,
+    Batch,
+    ImageResult,
+    Override,
+    Preset,
+    ProcessingSession,
+    Scope,
+    SkippedEntry,
+    Worker,
+)
 from recovery import audit
 from recovery.models import AuditEntry, Checkpoint, Crash, RecoveryAttempt
 from tests.factories import make_crash, make_worker
@@ -53,6 +64,7 @@ def rows(people: dict[str, User]) -> dict[type[models.Model], models.Model]:
     session = sound_session(owner=people["owner"], name="Autumn travel")
     made = {
         Worker: make_worker(),
+        ApiToken: tokens.make(people["owner"], [Scope.READ])[0],
         SkippedEntry: SkippedEntry.objects.create(session=session, path=b"a", path_text="a", reason="link"),
         Override: Override.objects.create(
             session=session, position=0, content="a", old="approved", new="rejected"
@@ -74,6 +86,7 @@ def rows(people: dict[str, User]) -> dict[type[models.Model], models.Model]:
 def values(rows: dict[type[models.Model], models.Model]) -> Values:
     """Give what stands for the parameters of the addresses; under an empty name for those without their own."""
     common = {"session_id": rows[ProcessingSession].pk, "position": 0, "preset_id": rows[Preset].pk}
+    common["token_id"] = rows[ApiToken].pk
     common |= {"checkpoint_id": rows[Checkpoint].pk, "file_format": "csv"}
     return {"": common} | values_of_model(rows)
 

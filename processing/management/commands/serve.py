@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from processing.children import arguments_of, environment_of
+from processing.disks import DiskWatch
 from processing.management.arguments import add_workers
 from processing.management.attendance import new_parent
 from processing.management.base import StockproofCommand
@@ -64,6 +65,7 @@ class Command(StockproofCommand):
         policy = _policy(unattended=options["unattended"])
         if policy != "off":
             parent.add_chore(Rescuer(policy))
+        parent.add_chore(DiskWatch())
         parent.run(is_over=lambda: False)
         end_served(parent)
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from config import logs
+from processing.disks import DiskWatch
 from processing.management.arguments import add_workers, plain_text
 from processing.management.attendance import new_parent
 from processing.management.base import StockproofCommand
@@ -34,6 +35,7 @@ class Command(StockproofCommand):
         parent = new_parent(options["workers"], options["queue"])
         parent.begin(parent.register)
         self.note(f"{options['workers']} workers are starting. Ctrl-C ends them.")
+        parent.add_chore(DiskWatch())
         parent.run(is_over=lambda: False)
         end_served(parent)
 
