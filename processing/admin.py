@@ -121,8 +121,8 @@ def _action(
     ) -> HttpResponse | None:
         sessions = list(queryset.order_by("created_at", "pk")[: ACTED_ON_MAX + 1])
         if len(sessions) > ACTED_ON_MAX:
-            told = _("Pick at most {most} sessions at once. Nothing was done.")
-            modeladmin.message_user(request, told.format(most=ACTED_ON_MAX), messages.WARNING)
+            why = _("Pick at most {most} sessions at once. Nothing was done.")
+            modeladmin.message_user(request, why.format(most=ACTED_ON_MAX), messages.WARNING)
             return None
         if bulk.ACTS[name].preview is not None and "confirmed" not in request.POST:
             return _ask(modeladmin, request, name, sessions)

@@ -35,13 +35,13 @@ STUCK_DEATHS_MAX = 3
 class Burial:
     """What was found at a death; the evidence of a Crash.
 
-    photos: what was in the air by session, be it a parent's worker's; own: the last words of the process itself;
+    flights: what was in the air by session, be it a parent's worker's; own: the last words of the process itself;
     dump: what Python wrote when a signal ended it; workers_count: how many died with it.
     """
 
     worker: Worker
     exit_code: int | None
-    photos: Mapping[UUID, str]
+    flights: Mapping[UUID, Flight]
     own: Flight
     dump: str
     workers_count: int
@@ -94,7 +94,7 @@ def _take_stock(dead: list[Worker], exit_code: int | None, seal: Seal, alarm: Al
     return Burial(
         worker=worker,
         exit_code=exit_code,
-        photos=_photos_in_flight(dead, flights),
+        flights=_by_session(dead, flights),
         own=flights[0],
         dump=recorder.read_dump(worker.token),
         workers_count=len(dead) - 1,
@@ -242,13 +242,13 @@ def quarantine_row(batch: Batch, photo: Photo, cause: str) -> ImageResult:
     )
 
 
-def _photos_in_flight(dead: list[Worker], flights: list[Flight]) -> dict[UUID, str]:
-    """Give a photo that was in the air by session: nobody is told that another's photo was.
+def _by_session(dead: list[Worker], flights: list[Flight]) -> dict[UUID, Flight]:
+    """Give a flight with a photo by session: nobody is told that another's photo was in the air.
 
     test: test_crash_names_no_photo_of_another_session.
     """
-    photos: dict[UUID, str] = {}
+    found: dict[UUID, Flight] = {}
     for one, flight in zip(dead, flights, strict=True):
         if flight.photo and one.lane_session_id is not None:
-            photos.setdefault(one.lane_session_id, flight.photo)
-    return photos
+            found.setdefault(one.lane_session_id, flight)
+    return found

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
 from processing import wording
@@ -93,6 +94,21 @@ def rules_named(name: str) -> dict[str, Any]:
 def readable_roots() -> list[str]:
     """List the folders that sessions may read; none named means any."""
     return [str(root) for root in settings.STOCKPROOF_SOURCE_ROOTS]
+
+
+class AnotherUnfinished(Exception):
+    """A folder has an unfinished session by now, and nobody has said that another one is wanted beside it."""
+
+
+def require_alone(owner: User, source: bytes) -> None:
+    """Let one of a person's sessions begin at a time, in the caller's transaction. Raises AnotherUnfinished.
+
+    Of two that begin at once, such as by a double click, the second is refused.
+    test: test_second_of_two_that_begin_at_once_is_refused.
+    """
+    User.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    if open_session_of(source, ProcessingSession.objects.visible_to(owner)) is not None:
+        raise AnotherUnfinished
 
 
 def open_session_of(source: bytes, visible: Any) -> ProcessingSession | None:

@@ -5,18 +5,30 @@ All take the person's name and raise StepRefused where the state forbids the act
 
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from processing.models import ProcessingSession
 from processing.models.session import Register
+from processing.starting import require_alone
 from recovery.audit import Action, audited, record
 
 
 def begin(
-    columns: dict[str, Any], *, actor: str, register: Register | None = None, address: str | None = None
+    columns: dict[str, Any],
+    *,
+    actor: str,
+    register: Register | None = None,
+    address: str | None = None,
+    alone_of: User | None = None,
 ) -> ProcessingSession:
-    """Create a session, as `ProcessingSession.start` does; the log keeps its source and the rules' name."""
+    """Create a session, as `ProcessingSession.start` does; the log keeps its source and the rules' name.
+
+    Raises AnotherUnfinished when the source has an unfinished session of those that `alone_of` sees.
+    """
     with transaction.atomic(durable=True):
+        if alone_of is not None:
+            require_alone(alone_of, columns["source_path"])
         session = ProcessingSession.start(register=register, **columns)
         told = {"name": session.name, "source": session.source, "preset": session.preset_name}
         record(Action.SESSION, actor=actor, session=session.pk, address=address, details=told)

@@ -63,7 +63,7 @@ def remove_strays() -> None:
     ended = AuditEntry.objects.filter(
         session__in=kept, action=Action.DELETE, outcome=DONE, details__step="end"
     )
-    for session_id in sorted(set(ended.order_by().values_list("session", flat=True))):
+    for session_id in sorted({one for one in ended.order_by().values_list("session", flat=True) if one}):
         remove_pictures(session_id)
 
 

@@ -12,6 +12,7 @@ from processing import burial, recorder
 from processing.burial import Burial
 from processing.models import ProcessingSession, Worker
 from processing.progress import iso
+from processing.recorder import Flight
 from processing.states import Hold, Stage, Status
 from processing.worker import DEATH_GRACE_S, SILENT_BEATS, Watch
 from recovery import checkpoints
@@ -78,14 +79,15 @@ def record_crash(burial: Burial, machine: Machine = THIS_MACHINE) -> None:
     verdict = classify(evidence)
     sessions: Sequence[UUID | None] = sorted({*burial.interrupted, *burial.touched})
     for session_id in sessions or [burial.worker.serves_id]:
+        flight = Flight() if session_id is None else burial.flights.get(session_id, Flight())
         Crash.objects.create(
             session_id=session_id,
             worker=burial.worker,
             crash_type=verdict.crash_type,
             probabilities=verdict.probabilities,
             evidence=list(verdict.evidence),
-            facts=evidence.as_facts() | {"batch": burial.flight.batch},
-            photo="" if session_id is None else burial.photos.get(session_id, ""),
+            facts=evidence.as_facts() | {"batch": flight.batch},
+            photo=flight.photo,
             discarded_count=0 if session_id is None else burial.discarded.get(session_id, 0),
             interrupts=session_id in burial.interrupted,
         )

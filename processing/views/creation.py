@@ -11,8 +11,15 @@ from processing import access
 from processing.counting import CountLost
 from processing.forms import LookForm, NewSessionForm
 from processing.sources import SourceRefused
-from processing.starting import CountPanel, count_on, preset_choices, readable_roots, rules_named
-from processing.views.guard import HtmxRequest, page, person_of, refuse
+from processing.starting import (
+    AnotherUnfinished,
+    CountPanel,
+    count_on,
+    preset_choices,
+    readable_roots,
+    rules_named,
+)
+from processing.views.guard import HtmxRequest, page, person_of, refuse, user_of
 from recovery import acts
 from recovery.audit import Action
 
@@ -35,7 +42,14 @@ def new_session(request: HtmxRequest) -> HttpResponse:
     form = NewSessionForm(request.POST, user=request.user)
     if not form.is_valid():
         return _ask(request, form, status=400)
-    session = acts.begin(form.columns, **person_of(request))
+    alone_of = None if form.cleaned_data["beside"] else user_of(request)
+    try:
+        session = acts.begin(form.columns, alone_of=alone_of, **person_of(request))
+    except AnotherUnfinished:
+        # Read again, it says so beside the box.
+        again = NewSessionForm(request.POST, user=request.user)
+        again.full_clean()
+        return _ask(request, again, status=409)
     logger.info("session begun", extra={"session": str(session.pk), "user": request.user.pk})
     return redirect("session", session_id=session.pk)
 

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
@@ -66,6 +67,13 @@ def _way_back(request: HttpRequest) -> str:
     page_url = request.headers.get("Referer", "")
     is_ours = url_has_allowed_host_and_scheme(page_url, {request.get_host()}, request.is_secure())
     return urlsplit(page_url)._replace(scheme="", netloc="").geturl() or "/" if is_ours else "/"
+
+
+def user_of(request: HttpRequest) -> User:
+    """Give who asks. Raises TypeError for strangers, whom `page` has not let in."""
+    if not isinstance(request.user, User):
+        raise TypeError("A page is asked by nobody.")
+    return request.user
 
 
 def seen_session(request: HttpRequest, session_id: UUID) -> ProcessingSession:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from processing import access
 from processing.forms import KeysForm, PasswordForm, ThemeForm, TokenForm
 from processing.models import ApiToken, Preset, Profile
-from processing.views.guard import HtmxRequest, page, person_of
+from processing.views.guard import HtmxRequest, page, person_of, user_of
 from recovery import audit
 from recovery.leaving import leave_everywhere
 
@@ -74,13 +73,6 @@ def keys(request: HtmxRequest) -> HttpResponse:
 
 def _store(request: HttpRequest, **columns: Any) -> None:
     Profile.objects.update_or_create(user=user_of(request), defaults=columns)
-
-
-def user_of(request: HttpRequest) -> User:
-    """Give who asks. Raises TypeError for strangers, whom `page` has not let in."""
-    if not isinstance(request.user, User):
-        raise TypeError("A page of settings is asked by nobody.")
-    return request.user
 
 
 @require_POST

@@ -157,14 +157,15 @@ def test_crash_names_no_photo_of_another_session() -> None:
         worker = make_dead(parent=parent, lane_session=session)
         make_batch(session=session)
         Batch.objects.claim(session.pk, worker)
-        recorder.path_of(worker.token).write_text(
-            as_json(Flight(phase="analyze", positions=(1,), photo=photo))
-        )
+        words = Flight(phase="analyze", batch=session.pk.int % 1000, positions=(1,), photo=photo)
+        recorder.path_of(worker.token).write_text(as_json(words))
 
     bury(parent, -9)
 
     crashes = {crash.session_id: (crash.photo, crash.interrupts) for crash in Crash.objects.order_by("pk")}
+    batches = {crash.session_id: crash.facts["batch"] for crash in Crash.objects.order_by("pk")}
     assert [crashes[one.pk] for one in sessions] == [("anna/1.jpg", True), ("ben/2.jpg", True), ("", True)]
+    assert [batches[one.pk] for one in sessions] == [*(one.pk.int % 1000 for one in sessions[:2]), None]
 
 
 def as_json(flight: Flight) -> str:

@@ -39,7 +39,7 @@ def burial(*, own: Flight, dump: str = "", workers_count: int = 0, **columns: An
     return Burial(
         worker=Worker(**(usual | columns)),
         exit_code=-9,
-        photos={},
+        flights={},
         own=own,
         dump=dump,
         workers_count=workers_count,

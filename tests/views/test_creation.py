@@ -7,12 +7,15 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client, override_settings
 
+from processing.creation import Wish
 from processing.models import Batch, ProcessingSession
+from processing.starting import require_alone
 from processing.states import BatchKind
 from recovery.models import AuditEntry
 from tests.factories import make_session
 from tests.folders import new_source, put
 from tests.people import make_user, signed_in
+from tests.racing import overlap
 
 pytestmark = pytest.mark.django_db
 NEW = "/sessions/new/"
@@ -46,6 +49,23 @@ def test_form_begins_a_session_of_the_person_who_sent_it(ines: Client, source: P
     assert (session.name, session.source, session.owner.username) == ("Autumn", str(source), "ines")
     assert (session.checkpoint_interval, session.batch_size, session.recursive) == (7, 21, True)
     assert [batch.kind for batch in Batch.objects.filter(session=session)] == [BatchKind.SCAN]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_second_of_two_that_begin_at_once_is_refused(source: Path) -> None:
+    person = make_user("ines")
+    client = signed_in(person)
+    columns = Wish(source=bytes(source), owner=person).columns()
+
+    def begin() -> None:
+        require_alone(person, bytes(source))
+        ProcessingSession.start(**columns)
+
+    response = overlap(begin, lambda: client.post(NEW, asked(source)))
+
+    assert response.status_code in (400, 409)
+    assert "This folder has a session that is not finished" in response.content.decode()
+    assert ProcessingSession.objects.count() == 1
 
 
 def test_session_is_called_as_its_folder_when_no_name_was_given(ines: Client, source: Path) -> None:
