@@ -3,7 +3,7 @@
 Run: python -m bench.dashboards [--seconds 60] [--pairs 2] [--clients 50] [--workers 2] [--vendor sqlite]. Starts
 `manage.py workers` on a session of drawn photos (hard links of a few, so files are warm) and the web process as `serve`
 starts it, on SQLite and on a PostgreSQL that it starts itself. Then the workers work alone and beside browsers that ask
-for the session's part every 2 s, in changing order, so many seconds each. The web process is there in both; the
+for the session's part every 2 s, in changing order, so many seconds each, once all pages are open. The web process is there in both; the
 browsers are threads of this process, and their CPU time counts against the workers like that of the web process.
 The bars: no error; p95 of the part less than 100 ms on PostgreSQL and 250 ms on SQLite; workers slowed by less than 15 %.
 """
@@ -36,7 +36,7 @@ PERCENTILE_BAR_MS = {"postgresql": 100.0, "sqlite": 250.0}
 SLOWED_BAR = 0.15
 DRAWN_COUNT = 8
 WARM_PHOTOS = 100
-WARM_S = 3.0
+WARM_S = 10.0
 ERRORS_SHOWN = 5
 
 
@@ -102,6 +102,7 @@ def measure(vendor: str, url: str, source: Path, arguments: argparse.Namespace) 
                 audience = Audience(viewers_count, port, f"/sessions/{session.pk}/", cookie)
                 with audience:
                     time.sleep(WARM_S)
+                    audience.begin_turn()
                     take_turn(turns, session, server.pid, arguments.seconds)
                 seen.add(audience)
     return show(vendor, alone, beside, seen)

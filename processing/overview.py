@@ -166,7 +166,7 @@ class Overview:
 
 
 def rows_of(sessions: Sequence[ProcessingSession]) -> list[Row]:
-    """Build the rows of a list, in three queries however many there are."""
+    """Build the rows of a list, in two queries however many there are."""
     return [Row(snapshot, headline_of(snapshot), _row_strip(snapshot)) for snapshot in snapshots_of(sessions)]
 
 
@@ -200,7 +200,7 @@ def overview_of(
 ) -> Overview:
     """Build one session's page from stored counters, and from what others tell of it."""
     snapshot = snapshots_of([session])[0]
-    counts = session.counts()
+    counts = snapshot.counts
     verdicts = {verdict.value: counts[verdict.value] for verdict in Verdict}
     words = {verdict.value: str(verdict.label).capitalize() for verdict in Verdict}
     return Overview(

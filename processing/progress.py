@@ -1,6 +1,6 @@
 """What the world is told of a session: the published objects of status, session and worker."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -26,24 +26,31 @@ def status_of(session: ProcessingSession) -> dict[str, Any]:
 def statuses_of(sessions: Sequence[ProcessingSession]) -> list[dict[str, Any]]:
     """Give the published statuses of some sessions, with two queries however many they are."""
     counts = ProcessingSession.objects.count_photos(*(session.pk for session in sessions))
-    rates = _rates_per_s(sessions)
-    return [_status(session, counts[session.pk], rates.get(session.pk)) for session in sessions]
+    told = _telemetry_of([session.pk for session in sessions if session.status in WORKING])
+    return [
+        status_from(session, counts[session.pk], rate_per_s(told.get(session.pk, ()))) for session in sessions
+    ]
 
 
-def _rates_per_s(sessions: Sequence[ProcessingSession]) -> dict[UUID, float]:
-    """Sum, by session that is worked on, what its living workers say of their pace, in photos per second."""
-    working = [session.pk for session in sessions if session.status in WORKING]
-    workers = Worker.objects.living().filter(lane_session__in=working).order_by("pk")
-    rates: dict[UUID, float] = {}
+def _telemetry_of(session_ids: Sequence[UUID]) -> dict[UUID, list[Mapping[str, Any]]]:
+    """Read, by session, what its living workers say of themselves."""
+    workers = Worker.objects.living().filter(lane_session__in=session_ids).order_by("pk")
+    told: dict[UUID, list[Mapping[str, Any]]] = {}
     for session_id, telemetry in workers.values_list("lane_session_id", "telemetry"):
-        if telemetry.get("rate_per_s"):
-            rates[session_id] = rates.get(session_id, 0.0) + float(telemetry["rate_per_s"])
-    return {session_id: round(rate_per_s, 2) for session_id, rate_per_s in rates.items()}
+        told.setdefault(session_id, []).append(telemetry)
+    return told
 
 
-def _status(
+def rate_per_s(told: Iterable[Mapping[str, Any]]) -> float | None:
+    """Sum what workers say of their pace, in photos per second; None when none of them says anything."""
+    rates = [float(telemetry["rate_per_s"]) for telemetry in told if telemetry.get("rate_per_s")]
+    return round(sum(rates), 2) if rates else None
+
+
+def status_from(
     session: ProcessingSession, counts: Mapping[str, int], rate_per_s: float | None
 ) -> dict[str, Any]:
+    """Give the published status of a session whose counts and pace have been read."""
     return {
         "session": str(session.pk),
         "status": session.status.value,
