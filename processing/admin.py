@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from config.admin import MachineRowAdmin
+from config.admin import CheckedAdmin, MachineRowAdmin
 from processing import access
 from processing.forms import PresetForm
 from processing.models import (
@@ -41,7 +41,7 @@ for model in apps.get_app_config("django_q").get_models():
 
 
 @admin.register(Preset)
-class PresetAdmin(PresetModelAdmin):
+class PresetAdmin(CheckedAdmin, PresetModelAdmin):
     """Limits that a person may change; sessions keep their copy."""
 
     form = PresetForm
@@ -50,7 +50,7 @@ class PresetAdmin(PresetModelAdmin):
     add_view = refusals_recorded(PresetModelAdmin.add_view)
     change_view = refusals_recorded(PresetModelAdmin.change_view)
     delete_view = refusals_recorded(PresetModelAdmin.delete_view)
-    changelist_view = refusals_recorded(PresetModelAdmin.changelist_view)
+    changelist_view = refusals_recorded(CheckedAdmin.changelist_view)
 
     def has_delete_permission(self, request: HttpRequest, obj: Preset | None = None) -> bool:
         """Keep the default preset: sessions get it when nobody names another."""
