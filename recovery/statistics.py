@@ -114,11 +114,11 @@ def read_since(text: str) -> datetime:
         if ago:
             return timezone.now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
         instant = datetime.fromisoformat(text.strip())
+        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(
             f"{text!r} is no time to begin at: give 30d, 12h or 45m, or a date like 2026-11-01."
         ) from None
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def _crashes(since: datetime | None, sessions: "SessionQuerySet | None") -> tuple[Counter[str], int]:
