@@ -2,11 +2,17 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.views.main import SEARCH_VAR
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
 
 from processing import access
 from processing.models import ProcessingSession
@@ -18,6 +24,7 @@ else:
     AnyPaginator, AnyModelAdmin = Paginator, admin.ModelAdmin
 
 ROWS_SHOWN_MAX = 5000
+KEY_DIGITS_MAX = 18
 
 
 class CappedPaginator(AnyPaginator):
@@ -35,7 +42,36 @@ class CappedPaginator(AnyPaginator):
         return self.object_list.order_by()[:ROWS_SHOWN_MAX].count()
 
 
-class MachineRowAdmin(AnyModelAdmin):
+class CheckedAdmin(AnyModelAdmin):
+    """Lists that cope with what they never offered: a filter or a ticked row that cannot be one."""
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list; what no database can keep filters nothing. test: test_list_of_the_administration_*."""
+        asked = [text for name in {*request.GET} - {SEARCH_VAR} for text in request.GET.getlist(name)]
+        if any("\0" in text or (text.isdecimal() and len(text) > KEY_DIGITS_MAX) for text in asked):
+            self.message_user(request, _("There is no such filter: all rows are shown."), messages.WARNING)
+            return redirect(request.path)
+        return super().changelist_view(request, extra_context)
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponseBase | None:
+        """Act on what was ticked, unless it can be no row. test: test_action_on_nothing_changes_nothing."""
+        if all(self._is_key(text) for text in request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            return super().response_action(request, queryset)
+        told = _("What was ticked is no row of this list. Nothing was changed.")
+        self.message_user(request, told, messages.WARNING)
+        return None
+
+    def _is_key(self, text: str) -> bool:
+        try:
+            self.opts.pk.clean(text, None)
+        except ValidationError:
+            return False
+        return True
+
+
+class MachineRowAdmin(CheckedAdmin):
     """Rows that the machine writes: nobody adds, changes or deletes them here, not even a superuser.
 
     Whoever may not see the sessions of others sees here only rows of his own ones, found by `session_field`; an empty

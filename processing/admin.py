@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
-from config.admin import MachineRowAdmin
+from config.admin import CheckedAdmin, MachineRowAdmin
 from processing import access
 from processing.forms import PresetForm
 from processing.models import (
@@ -44,7 +44,7 @@ for model in apps.get_app_config("django_q").get_models():
 
 
 @admin.register(Preset)
-class PresetAdmin(PresetModelAdmin):
+class PresetAdmin(CheckedAdmin, PresetModelAdmin):
     """Limits that a person may change; sessions keep their copy."""
 
     form = PresetForm
@@ -53,7 +53,7 @@ class PresetAdmin(PresetModelAdmin):
     add_view = refusals_recorded(PresetModelAdmin.add_view)
     change_view = refusals_recorded(PresetModelAdmin.change_view)
     delete_view = refusals_recorded(PresetModelAdmin.delete_view)
-    changelist_view = refusals_recorded(PresetModelAdmin.changelist_view)
+    changelist_view = refusals_recorded(CheckedAdmin.changelist_view)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Store it; when somebody has taken the name meanwhile, a second look says so beside the field.

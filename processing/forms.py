@@ -82,6 +82,7 @@ class StepForm(forms.Form):
         help_text=_("It is kept with the session, for whoever looks at it later."),
         max_length=WHY_LENGTH_MAX,
         required=False,
+        validators=[one_line],
     )
 
 
@@ -101,6 +102,11 @@ class LoginForm(AuthenticationForm):
     error_messages = AuthenticationForm.error_messages | {
         "invalid_login": _("Name and password do not belong together."),
     }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].error_messages["required"] = _("Enter your user name.")
+        self.fields["password"].error_messages["required"] = _("Enter your password.")
 
 
 class RulesField(forms.JSONField):

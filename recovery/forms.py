@@ -6,8 +6,10 @@ from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext_lazy as _
 
+from processing.forms import one_line
 from processing.models import ProcessingSession, SessionNotFound
 from processing.models.session_set import SessionQuerySet
 from recovery.audit import Action
@@ -20,13 +22,22 @@ STATE_LENGTH_MAX = 80
 NUMBER_MAX = 2**31 - 1
 BATCH_MAX = 200
 DEFAULT_SINCE = "30d"
-YEARS = range(1970, 9999)
+DAYS = (
+    MinValueValidator(date(1970, 1, 1), _("Enter a day from 1970 on.")),
+    MaxValueValidator(date(2999, 12, 31), _("Enter a day before the year 3000.")),
+)
 
 
-def is_day(day: date) -> None:
-    """Refuse days that no log has an entry of. Raises ValidationError."""
-    if day.year not in YEARS:
-        raise ValidationError(_("Give a day of this age, such as 2026-11-24."))
+class InstantField(forms.DateTimeField):
+    """An instant that every database can compare: in UTC it still lies between the years 1 and 9999."""
+
+    def clean(self, value: Any) -> datetime | None:
+        """Read it. Raises ValidationError."""
+        instant: datetime | None = super().clean(value)
+        try:
+            return instant and instant.astimezone(UTC)
+        except OverflowError as error:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from error
 
 
 class LookForm(forms.Form):
@@ -126,17 +137,7 @@ class TimelineForm(forms.Form):
     """Which part of a timeline, or of a list of checkpoints, is asked for."""
 
     kind = forms.ChoiceField(choices=Kind.choices, required=False)
-    before = forms.DateTimeField(
-        required=False, input_formats=["%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S%z"]
-    )
-
-    def clean_before(self) -> datetime | None:
-        """Read it in UTC, as the database keeps it. Raises ValidationError where that is in no year."""
-        before: datetime | None = self.cleaned_data["before"]
-        try:
-            return before and before.astimezone(UTC)
-        except OverflowError as error:
-            raise ValidationError(_("That is no instant of a page.")) from error
+    before = InstantField(required=False, input_formats=["%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S%z"])
 
 
 class PinForm(forms.Form):
@@ -193,14 +194,16 @@ class DashboardForm(forms.Form):
 class AuditForm(forms.Form):
     """Which entries of the audit log are asked for."""
 
-    who = forms.CharField(max_length=150, required=False)
+    who = forms.CharField(label=_("Who"), max_length=150, required=False, validators=[one_line])
     action = forms.ChoiceField(
-        choices=[("", ""), *((action.value, action.value) for action in Action)], required=False
+        label=_("Action"),
+        choices=[("", ""), *((action.value, action.value) for action in Action)],
+        required=False,
     )
-    session = forms.CharField(max_length=200, required=False)
-    first = forms.DateField(required=False, validators=[is_day])
-    last = forms.DateField(required=False, validators=[is_day])
-    before = forms.IntegerField(min_value=0, max_value=2**62, required=False)
+    session = forms.CharField(label=_("Session"), max_length=200, required=False)
+    first = forms.DateField(label=_("From"), required=False, validators=DAYS)
+    last = forms.DateField(label=_("To"), required=False, validators=DAYS)
+    before = forms.IntegerField(label=_("Page"), min_value=0, max_value=2**62, required=False)
 
     def __init__(self, *args: Any, visible: SessionQuerySet, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

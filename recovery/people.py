@@ -2,14 +2,17 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
+from config.admin import KEY_DIGITS_MAX, CheckedAdmin
 from processing import access
 from recovery import roles
 from recovery.audit import Action, person_of
@@ -25,12 +28,29 @@ SUPERUSERS_ONLY = ("is_staff", "is_superuser", "user_permissions")
 GUARDED = (*SUPERUSERS_ONLY, "groups")
 
 
-class PeopleAdmin(DjangoUserAdmin):
+class Choices(forms.ModelMultipleChoiceField):
+    """Rows by their numbers; one with more digits than a database can keep is no row."""
+
+    def clean(self, value: Any) -> Any:
+        """Read the numbers. Raises ValidationError for what names no row."""
+        for one in value or ():
+            if len(one) > KEY_DIGITS_MAX:
+                raise ValidationError(
+                    self.error_messages["invalid_pk_value"], code="invalid_pk_value", params={"pk": one[:20]}
+                )
+        return super().clean(value)
+
+
+class PeopleAdmin(CheckedAdmin, DjangoUserAdmin):
     """People. What lifts somebody above an Administrator is a superuser's to give."""
 
     change_view = refusals_recorded(DjangoUserAdmin.change_view)
     delete_view = refusals_recorded(DjangoUserAdmin.delete_view)
-    changelist_view = refusals_recorded(DjangoUserAdmin.changelist_view)
+    changelist_view = refusals_recorded(CheckedAdmin.changelist_view)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Give the field of the roles or rights of a person."""
+        return super().formfield_for_manytomany(db_field, request, form_class=Choices, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Show what this person may not change, without a field to change it."""
@@ -120,13 +140,19 @@ def _initial_standing(form: Any) -> dict[str, Any]:
     return shown
 
 
-class RolesAdmin(GroupAdmin):
+class RolesAdmin(CheckedAdmin, GroupAdmin):
     """Roles and what they allow."""
 
     add_view = refusals_recorded(GroupAdmin.add_view)
     change_view = refusals_recorded(GroupAdmin.change_view)
     delete_view = refusals_recorded(GroupAdmin.delete_view)
-    changelist_view = refusals_recorded(GroupAdmin.changelist_view)
+    changelist_view = refusals_recorded(CheckedAdmin.changelist_view)
+
+    def formfield_for_manytomany(
+        self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any
+    ) -> Any:
+        """Give the field of the rights of a role."""
+        return super().formfield_for_manytomany(db_field, request, form_class=Choices, **kwargs)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Leave roles to Administrators."""

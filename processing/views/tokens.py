@@ -8,8 +8,8 @@ from django.views.decorators.http import require_POST
 
 from processing.forms import TokenForm
 from processing.models import ApiToken, Scope
-from processing.views.guard import HtmxRequest, page, person_of
-from processing.views.settings import settings_page, user_of
+from processing.views.guard import HtmxRequest, page, person_of, user_of
+from processing.views.settings import settings_page
 from recovery.audit import ActRefused
 from recovery.token_acts import make_token, revoke_token
 
