@@ -19,6 +19,8 @@ EDGE = 44.0
 MEGA = 1e6
 BYTES_STEP = 1000
 DIGITS = 3
+# Measured over all of a photo's levels and colors: no place shows them better than another, so none is marked or cut.
+WHOLE = frozenset(("low_contrast", "oversaturated"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,11 @@ class Finding:
     spoken: str = ""
     gauge: Gauge | None = None
     numeral: int = 0
+
+    @property
+    def is_of_the_whole(self) -> bool:
+        """Whether it is the photo as a whole that shows it, so that it has no mark and no crop."""
+        return self.code in WHOLE
 
 
 def broken_findings(row: ImageResult, rules: Mapping[str, Any], numerals: Mapping[str, int]) -> list[Finding]:

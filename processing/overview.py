@@ -8,13 +8,14 @@ from hashlib import blake2b
 from django.utils.translation import gettext as _
 
 from processing import film, labor, pace, wording
+from processing.covers import SHOWN, covers_of
 from processing.headlines import Headline, Refusals, headline_of, refusals_of
 from processing.labor import WorkerLine
 from processing.models import Batch, ProcessingSession
 from processing.snapshots import Snapshot, snapshots_of
 from processing.states import Status, Verdict
 
-ROW_FRAMES, PAGE_FRAMES = 12, 60
+PAGE_FRAMES = 60
 # Beyond this the strip shows progress alone: reading more batch rows every two seconds costs too much.
 BATCHES_MAX = 1000
 MILESTONES = 10
@@ -25,16 +26,26 @@ BAR_WIDTH = 1000
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One session in the list."""
+    """One session in the list; `photos` are the positions of those that are shown of it."""
 
     snapshot: Snapshot
     headline: Headline
-    strip: film.Strip
+    photos: tuple[int, ...]
 
     @property
     def session(self) -> ProcessingSession:
         """The session."""
         return self.snapshot.session
+
+    @property
+    def blanks(self) -> range:
+        """Frames that stay empty, so that each row is as high as the others."""
+        return range(SHOWN - len(self.photos))
+
+    @property
+    def done_length(self) -> str:
+        """How much is done, in thousandths of the bar."""
+        return f"{BAR_WIDTH * self.snapshot.status['processed'] / (self.session.total or 1):.1f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +177,9 @@ class Overview:
 
 
 def rows_of(sessions: Sequence[ProcessingSession]) -> list[Row]:
-    """Build the rows of a list, in two queries however many there are."""
-    return [Row(snapshot, headline_of(snapshot), _row_strip(snapshot)) for snapshot in snapshots_of(sessions)]
+    """Build the rows of a list, in three queries however many there are."""
+    covers = covers_of(sessions)
+    return [Row(one, headline_of(one), covers[one.session.pk]) for one in snapshots_of(sessions)]
 
 
 def tabs_of(counts: Mapping[str, int], current: str) -> list[Tab]:
@@ -187,7 +199,7 @@ def tabs_of(counts: Mapping[str, int], current: str) -> list[Tab]:
 
 def rows_version(rows: Sequence[Row], *others: object) -> str:
     """Name of what a list shows, its tabs included."""
-    shown = [(row.session.name, row.headline, row.snapshot.status) for row in rows]
+    shown = [(row.session.name, row.headline, row.snapshot.status, row.photos) for row in rows]
     return _digest(shown, *others)
 
 
@@ -226,11 +238,6 @@ def _chart(snapshot: Snapshot) -> pace.Chart | None:
     if snapshot.workers and session.status == Status.RUNNING:
         now = pace.point_now(snapshot.workers[0].now, snapshot.status["processed"])
     return pace.chart_of(session.pace, now)
-
-
-def _row_strip(snapshot: Snapshot) -> film.Strip:
-    done, total = snapshot.status["processed"], snapshot.session.total
-    return film.exposed_strip(done, total, ROW_FRAMES, is_moving=_is_moving(snapshot))
 
 
 def _page_strip(snapshot: Snapshot) -> film.Strip:

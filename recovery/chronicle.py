@@ -8,8 +8,8 @@ from typing import Any
 from django.core.cache import cache
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from processing import wording
 from processing.models import ProcessingSession
@@ -97,12 +97,17 @@ def lately_of(session: ProcessingSession, *, is_polled: bool = False) -> list[Mo
 
     It takes seven queries, 5 ms: all who poll a session share what one of them has read.
     """
-    key = f"lately_{session.pk}_{session.attempt}_{session.status}"
+    key = lately_key(session)
     known: list[Moment] | None = cache.get(key) if is_polled else None
     if known is None:
         known = _read_lately(session)
         cache.set(key, known, LATELY_BELIEVED_S)
     return known
+
+
+def lately_key(session: ProcessingSession) -> str:
+    """Name what is remembered of a session, in the words of one language, until its status changes."""
+    return f"lately_{session.pk}_{session.attempt}_{session.status}_{get_language()}"
 
 
 def _read_lately(session: ProcessingSession) -> list[Moment]:
@@ -250,7 +255,7 @@ def _ends(session: ProcessingSession, span: Span) -> Iterator[Event]:
     )
     moments = [
         (session.created_at, "plus", begun_by, rules),
-        (session.started_at, "running", _("The first batch was claimed"), ""),
+        (session.started_at, "running", _("Work began"), ""),
         (session.ended_at, "completed", _("Ended"), ""),
     ]
     for at, icon, title, note in moments:

@@ -63,7 +63,7 @@ def remove_strays() -> None:
     ended = AuditEntry.objects.filter(
         session__in=kept, action=Action.DELETE, outcome=DONE, details__step="end"
     )
-    for session_id in sorted({one for one in ended.order_by().values_list("session", flat=True) if one}):
+    for session_id in kept.intersection(ended.order_by().values_list("session", flat=True)):
         remove_pictures(session_id)
 
 

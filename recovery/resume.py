@@ -311,7 +311,8 @@ def _recovered(session: ProcessingSession, request: Request, redo: int, counted:
 
 
 def _told(attempt: int, option: str, start_index: int, keep: int, redo: int, left: int) -> Recovered:
-    message = f"The session goes on from photo {start_index}: {keep} verdicts kept, {redo} put aside, {left} photos left."
+    # For people photos count from 1, as on the pages.
+    message = f"The session goes on from photo {start_index + 1}: {keep} verdicts kept, {redo} put aside, {left} photos left."
     return Recovered(attempt, option, message, start_index, keep, redo, left)
 
 

@@ -4,7 +4,8 @@ Which places a verdict needs is known only when the frame is gone. Kept is there
 place of each reason that has one: at most five of 480 x 480 pixels, 3.5 MB, whatever the photo's size, and 0.5 ms to
 copy. To decode rejected photos once more would cost their whole decoding time again; color instead of gray in all 48
 tiles would be three times the memory of a photo that waits for the device, for crops of 256 pixels; and to keep the
-frames is 70 MB a photo. Only crops of reasons that a verdict gives are ever encoded.
+frames is 70 MB a photo. Only crops of reasons that a verdict gives are ever encoded. Low contrast and strong colors are
+measured over the whole photo and have no worst place: the thumbnail shows them.
 """
 
 from collections.abc import Collection

@@ -30,7 +30,7 @@ def option_lines(option: Option) -> list[str]:
     time_text = "an unknown time" if option.seconds is None else f"about {option.seconds:.0f} s"
     lines = [
         f"{option.option}: keeps {option.keep} verdicts, makes {option.redo} anew, leaves {option.left} photos "
-        f"from photo {option.start_index} on, {time_text}; confidence {option.confidence:.0%}"
+        f"from photo {option.start_index + 1} on, {time_text}; confidence {option.confidence:.0%}"
         + ("" if option.available else " (not available)")
     ]
     lines += [f"  {part.name}: {part.text}" for part in option.confidence_parts if part.score < 1]

@@ -107,9 +107,14 @@ def test_demo_kills_everything_inside_a_chunk_recovers_proves_that_nothing_was_l
     port, folder = free_port(), strange_folder(tmp_path / "strange")
     command = [sys.executable, str(MANAGE), "demo", "--json", "--bind", f"127.0.0.1:{port}"]
     environment = {**os.environ, "DATABASE_URL": database_url}
-    with subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, encoding="utf-8"
-    ) as demo:
+    environment.pop("LOG_LEVEL", None)
+    told = folder / "told"
+    with (
+        told.open("w") as file,
+        subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=file, encoding="utf-8"
+        ) as demo,
+    ):
         assert demo.stdout is not None
         printed = (json.loads(line) for line in demo.stdout)
         lines = list(takewhile(lambda line: line["type"] != "serving", printed))
@@ -134,3 +139,5 @@ def test_demo_kills_everything_inside_a_chunk_recovers_proves_that_nothing_was_l
     assert kinds == ["crash", "option", "option", "option", "recovery", "summary", "proof"]
     assert (crash.interrupts, crash.closed_by.option) == (True, "continue")
     assert crash.discarded_count > 0
+    said = told.read_text()
+    assert ("The run was interrupted. " in said, "process buried" in said) == (True, False)

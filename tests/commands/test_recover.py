@@ -76,7 +76,7 @@ def test_recover_prints_what_it_did(tmp_path: Path) -> None:
         "attempt": 1,
         "option": "continue",
         "success": True,
-        "message": "The session goes on from photo 1: 1 verdicts kept, 0 put aside, 3 photos left.",
+        "message": "The session goes on from photo 2: 1 verdicts kept, 0 put aside, 3 photos left.",
         "start_index": 1,
         "keep": 1,
         "redo": 0,

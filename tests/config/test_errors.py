@@ -47,6 +47,7 @@ def answer(status: int, request: HttpRequest) -> HttpResponse:
     return handler(request, exception=Exception("secret"))
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("status", [400, 403, 404, 429, 500])
 def test_error_is_a_sentence_in_the_place_for_problems_when_htmx_asks(status: int) -> None:
     response = answer(status, asked(is_part=True))
@@ -59,6 +60,7 @@ def test_error_is_a_sentence_in_the_place_for_problems_when_htmx_asks(status: in
     assert "req-5f0c91d2" in text
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("status", [400, 403, 404, 429, 500])
 def test_error_is_a_page_when_a_browser_asks(status: int) -> None:
     response = answer(status, asked())

@@ -43,7 +43,7 @@ def test_begin_is_recorded_with_source_and_preset_in_one_transaction() -> None:
     numbers = {"preset": {}, "batch_size": 50, "checkpoint_interval": 10}
 
     session = acts.begin(columns | numbers, actor="ines", address="::1")
-    with pytest.raises(TypeError):
+    with pytest.raises(AttributeError):
         acts.begin(columns | numbers, actor=None, address="::1")  # type: ignore[arg-type]  # that is the fault
 
     told = {"name": "Coast", "source": "/photos", "preset": "Adobe Stock"}

@@ -63,7 +63,7 @@ def test_continue_sets_an_interrupted_paused_failed_or_waiting_session_going(
     assert recovered == Recovered(
         attempt=1,
         option="continue",
-        message="The session goes on from photo 10: 10 verdicts kept, 0 put aside, 2 photos left.",
+        message="The session goes on from photo 11: 10 verdicts kept, 0 put aside, 2 photos left.",
         start_index=10,
         keep=10,
         redo=0,

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from processing.models import ProcessingSession
 from recovery import acts, checkpoint_acts
-from recovery.chronicle import LATELY_MAX, lately_of
+from recovery.chronicle import LATELY_MAX, lately_key, lately_of
 from recovery.kinds import CheckpointType
 from recovery.models import Checkpoint
 from recovery.resume import execute_recovery
@@ -105,7 +105,7 @@ def test_part_is_sent_again_when_something_has_happened(ines: Client, session: P
     checkpoint_acts.take(session, CheckpointType.MANUAL, actor="ines")
 
     believed = asked_by_htmx(ines, f"{address(session)}?version={version}")
-    cache.delete(f"lately_{session.pk}_{session.attempt}_{session.status}")
+    cache.delete(lately_key(session))
     changed = asked_by_htmx(ines, f"{address(session)}?version={version}")
 
     assert (believed.status_code, changed.status_code) == (204, 200)

@@ -71,6 +71,18 @@ def test_reasons_stand_with_what_was_measured_against_the_limit() -> None:
     assert (gauge.limit_x, gauge.value_x, gauge.refused_x) == ("139.1", "278.3", "139.1")
 
 
+def test_checks_of_the_whole_photo_say_so_because_they_have_no_mark(
+    ines: Client, judged: ProcessingSession
+) -> None:
+    reasons = [{"code": code, "measured": 1.0, "limit": 0.5} for code in ("low_contrast", "noise")]
+    ImageResult.objects.filter(session=judged, position=1).update(reasons=reasons)
+
+    page = ines.get(path_of(judged, 1)).content.decode()
+
+    tag = '<span class="tag">the whole photo</span>'
+    assert (f"Low contrast</strong>{tag}" in page, f"Noise</strong>{tag}" in page) == (True, False)
+
+
 def test_passed_checks_are_those_that_lie_within_their_limits() -> None:
     found = review(make_noisy(), 0)
 

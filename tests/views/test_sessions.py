@@ -1,17 +1,22 @@
 """The list of sessions: who sees what, in which order, and what it costs."""
 
+import re
+
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
-from processing.models import ProcessingSession
+from processing.covers import LOOKED_AT
+from processing.models import ImageResult, ProcessingSession
 from processing.overview import rows_of
+from processing.pictures import THUMBNAIL, _path
 from processing.states import Stage
 from processing.views.sessions import SESSIONS_PER_PAGE
 from tests.factories import make_batch, make_results, make_session, make_worker, no_seal
-from tests.people import asked_by_htmx, make_user, signed_in, statements
+from tests.people import address, asked_by_htmx, make_user, signed_in, statements
+from tests.recovery.sound import sound_session
 
 pytestmark = pytest.mark.django_db
 PAGE_BYTES_MAX = 100_000
@@ -137,7 +142,7 @@ def test_list_asks_as_many_queries_for_three_rows_as_for_one() -> None:
     assert counted[0] == counted[1]
 
 
-def test_rows_ask_two_queries_however_many_work_on_them(
+def test_rows_ask_three_queries_however_many_work_on_them(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     parent = make_worker()
@@ -147,7 +152,7 @@ def test_rows_ask_two_queries_however_many_work_on_them(
         batch = make_batch(session=session, worker=worker)
         batch.commit(make_results(batch=batch, photos_count=2), no_seal)
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         rows = rows_of(sessions)
 
     assert [(row.snapshot.status["processed"], len(row.snapshot.workers)) for row in rows] == [(2, 1)] * 3
@@ -162,7 +167,7 @@ def test_rows_wait_for_workers_when_the_only_parent_serves_another_session() -> 
     assert [row.headline.word for row in rows] == ["Running", "Waiting for workers"]
 
 
-def test_list_never_reads_results() -> None:
+def test_list_reads_of_results_only_the_first_of_each_session() -> None:
     ines = make_user()
     make_session(owner=ines)
     client = signed_in(ines)
@@ -170,7 +175,8 @@ def test_list_never_reads_results() -> None:
     with CaptureQueriesContext(connection) as captured:
         client.get("/")
 
-    assert [sql for sql in statements(captured) if "processing_imageresult" in sql] == []
+    (reading,) = [sql for sql in statements(captured) if "processing_imageresult" in sql]
+    assert f'"position" < {LOOKED_AT}' in reading
 
 
 def test_list_answers_204_until_something_changes() -> None:
@@ -208,6 +214,36 @@ def test_list_says_that_sessions_were_interrupted_and_what_to_do() -> None:
     assert "2 sessions were interrupted. Every saved verdict is safe." in page
     assert "Resume the safe ones" in page
     assert '<a class="button" id="waiting-look" href="/recovery/">Look at all 2</a>' in page
+
+
+def test_rows_show_the_first_photos_that_have_a_thumbnail() -> None:
+    ines = make_user("ines")
+    session, empty = sound_session(owner=ines), make_session(owner=ines)
+    for position in (0, 2):
+        _path(ImageResult.objects.get(session=session, position=position), THUMBNAIL).unlink()
+    new, judged = rows_of([empty, session])
+
+    page = signed_in(ines).get("/").content.decode()
+
+    assert (judged.photos, new.photos, len(new.blanks)) == ((1, 3, 4), (), 3)
+    shown = re.findall(r'<img src="/sessions/[-0-9a-f]+/thumbnails/(\d+)" [^>]*loading="lazy">', page)
+    assert shown == ["1", "3", "4"]
+    assert page.count('<div class="frame-blank">') == 3
+    assert signed_in(make_user("otto")).get(address(session, "thumbnails/1").rstrip("/")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("step", "word", "path"),
+    [("latch", "Recover…", "recovery/"), ("cancel", "Photos", "results/"), ("pause", "Open", "")],
+)
+def test_row_leads_where_the_session_needs_somebody(step: str, word: str, path: str) -> None:
+    ines = make_user()
+    session = make_session(owner=ines, name="Coast")
+    getattr(session, step)()
+
+    page = signed_in(ines).get("/").content.decode()
+
+    assert f'id="open-{session.pk}" href="{address(session)}{path}">{word}<span' in page
 
 
 def test_list_stays_light_when_the_page_is_full() -> None:

@@ -1,5 +1,6 @@
 """`demo`: sample photos, everything killed on the way, the recovery, and the proof that nothing was lost."""
 
+import logging.config
 import sys
 import time
 from argparse import ArgumentParser
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.management import call_command
 
+from config import logs
 from processing.management.attendance import follow, new_parent, summary_of
 from processing.management.base import StockproofCommand, acting_person
 from processing.management.commands.serve import DEFAULT_BIND, bind_address
@@ -52,6 +54,9 @@ class Command(StockproofCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        if not settings.LOG_LEVEL_IS_GIVEN:
+            # What is killed here on purpose is told in sentences, not in log lines between them.
+            logging.config.dictConfig(logs.configuration("ERROR"))
         begun = time.monotonic()
         folder = Path(settings.STOCKPROOF_VAR) / "demo"
         self.note(f"Drawing {PHOTOS_COUNT} sample photos of 12 megapixels in {folder} …")
