@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from processing.models import ProcessingSession
+from recovery.dashboard import crashes_of
 from recovery.models import Crash, RecoveryAttempt
-from recovery.watch import crashes_of
 from tests.factories import MADE_AT, make_crash, make_session, make_worker
 from tests.people import asked_by_htmx, make_user, signed_in
 from tests.recovery.sound import ended_worker, sound_session, write_files
