@@ -156,7 +156,8 @@ def test_bad_fields_are_answered_with_a_sentence(
 
 
 def test_stranger_is_sent_to_the_login(session: ProcessingSession) -> None:
-    response = Client().post(recovery(session), answer(session, "continue"))
+    came_from = {"Referer": f"http://testserver{recovery(session)}"}
+    response = Client().post(recovery(session), answer(session, "continue"), headers=came_from)
 
     assert response.headers["Location"] == f"/login/?next={recovery(session)}"
 
