@@ -11,7 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
-from config.admin import CheckedAdmin, MachineRowAdmin
+from config.admin import MachineRowAdmin
+from config.lists import CheckedAdmin
 from processing import access
 from processing.forms import PresetForm
 from processing.models import (

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
-from config.admin import KEY_DIGITS_MAX, CheckedAdmin
+from config.lists import KEY_DIGITS_MAX, CheckedAdmin
 from processing import access
 from recovery import roles
 from recovery.audit import Action, person_of
@@ -20,15 +20,17 @@ from recovery.refusals import recorded_if_refused
 
 if TYPE_CHECKING:
     DjangoUserAdmin = UserAdmin[User]
+    ChoicesOfMany = forms.ModelMultipleChoiceField[Any]
 else:
     DjangoUserAdmin = UserAdmin
+    ChoicesOfMany = forms.ModelMultipleChoiceField
 
 refusals_recorded = recorded_if_refused(Action.ROLE)
 SUPERUSERS_ONLY = ("is_staff", "is_superuser", "user_permissions")
 GUARDED = (*SUPERUSERS_ONLY, "groups")
 
 
-class Choices(forms.ModelMultipleChoiceField):
+class Choices(ChoicesOfMany):
     """Rows by their numbers; one with more digits than a database can keep is no row."""
 
     def clean(self, value: Any) -> Any:
