@@ -113,12 +113,18 @@ def _condition(session: ProcessingSession, option: RecoveryOption, checkpoint: C
 
 
 def start_index(session: ProcessingSession) -> int:
-    """Give the lowest position without a verdict; the number of photos when none is left."""
-    unfinished = Batch.objects.unfinished().filter(session=session, kind=BatchKind.PHOTOS)
-    for batch in unfinished.order_by("number"):
+    """Give the lowest position without a verdict; the number of photos when none is left.
+
+    Batches are read one by one, mostly the first alone: after a fresh start all are unfinished, each with the names of
+    its photos. test: test_first_photo_without_a_verdict_is_found_in_flat_memory.
+    """
+    unfinished = Batch.objects.unfinished().filter(session=session, kind=BatchKind.PHOTOS).order_by("number")
+    batch = unfinished.first()
+    while batch is not None:
         missing = batch.missing()
         if missing:
             return missing[0].position
+        batch = unfinished.filter(number__gt=batch.number).first()
     return session.found_count
 
 

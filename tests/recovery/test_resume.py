@@ -1,5 +1,6 @@
 """Carrying a recovery out: who may, what it changes, where it goes on, and that it happens whole or not at all."""
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from recovery.plans import RecoveryOption, prepare_recovery_options, start_index
 from recovery.resume import ConfirmationRequired, NotSafe, Recovered, execute_recovery
 from recovery.session_checks import check_sums
 from recovery.statistics import totals_of
+from tests.bulk import multiply
 from tests.factories import make_batch, make_crash, make_results, make_session, make_worker, no_seal
 from tests.racing import overlap
 from tests.recovery.sound import completed_session, sound_session
@@ -386,6 +388,20 @@ def test_start_index_is_the_lowest_photo_without_a_verdict() -> None:
     batch.commit(rows[2:], no_seal)
 
     assert start_index(session) == 1
+
+
+def test_first_photo_without_a_verdict_is_found_in_flat_memory() -> None:
+    session = make_session()
+    multiply(make_batch(session=session, photos_count=50), count=400, number="n + 1")
+    start_index(session)
+
+    tracemalloc.start()
+    position = start_index(session)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert position == 0
+    assert peak_bytes < 500_000
 
 
 @pytest.mark.parametrize(("stage", "found_count"), [(Stage.SCANNING, 0), (Stage.COMPARING, 4)])
