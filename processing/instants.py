@@ -27,7 +27,13 @@ class AsWritten(Func):
         return self.as_sql(compiler, connection, template=form, **context)
 
 
+def before(column: str, instant: datetime) -> Q:
+    """Give the condition of the rows whose instant is earlier."""
+    same = Exact(AsWritten(F(column)), AsWritten(instant))
+    return Q(**{f"{column}__lte": instant}) & ~Q(same)
+
+
 def behind(created_at: datetime, row_id: UUID) -> Q:
     """Give the condition of the rows that come, newest first, after a row that may be gone."""
-    same_instant = Exact(AsWritten(F("created_at")), AsWritten(created_at))
-    return Q(created_at__lte=created_at) & ~Q(same_instant, pk__gte=row_id)
+    same = Exact(AsWritten(F("created_at")), AsWritten(created_at))
+    return Q(created_at__lte=created_at) & ~Q(same, pk__gte=row_id)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from ninja import Schema
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from config.problems import CONTENT_TYPE
 
@@ -26,6 +26,14 @@ def one_line(text: str) -> str:
 
 # A text without line breaks is a str with Field(max_length=..., json_schema_extra=NO_CONTROLS), then ONE_LINE.
 ONE_LINE = AfterValidator(one_line)
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# In JSON 34.0 is the same number as 34; an int with this takes both, and no text.
+WHOLE = BeforeValidator(_whole)
 
 
 def example(value: dict[str, Any]) -> ConfigDict:

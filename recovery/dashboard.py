@@ -12,8 +12,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from processing import access, labor, wording
-from processing.instants import AsWritten
+from processing import access, instants, labor, wording
 from processing.models import ProcessingSession, Worker
 from processing.snapshots import snapshots_of
 from recovery import detection
@@ -202,7 +201,7 @@ def crashes_of(
     seen = Q(session__in=ProcessingSession.objects.visible_to(user).order_by().values("pk"))
     crashes = Crash.objects.filter(seen | Q(session=None) if access.may_audit(user) else seen)
     if before is not None:
-        crashes = crashes.filter(detected_at__lt=AsWritten(before))
+        crashes = crashes.filter(instants.before("detected_at", before))
     rows, more = page_by(crashes.select_related("session", "closed_by"), "detected_at", limit)
     return [_crash_row(crash) for crash in rows], more
 

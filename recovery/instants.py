@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from django.db.models import DateTimeField, Model, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
-from processing.instants import AsWritten
+from processing.instants import before
 
 Row = TypeVar("Row", bound=Model)
 EVER = Value(datetime(1, 1, 2, tzinfo=UTC), output_field=DateTimeField())
@@ -32,7 +32,7 @@ def page_by(rows: "QuerySet[Row]", column: str, limit: int) -> tuple[list[Row], 
         return read, None
     last = _at(read[limit - 1], column)
     shown = [row for row in read if _at(row, column) >= last]
-    goes_on = len(read) > len(shown) or rows.filter(**{f"{column}__lt": AsWritten(last)}).exists()
+    goes_on = len(read) > len(shown) or rows.filter(before(column, last)).exists()
     return shown, last if goes_on else None
 
 

@@ -1,13 +1,12 @@
 """Shapes of the REST interface of recovery; the objects are those that commands print as JSON, without `type`."""
 
-import unicodedata
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from processing.schemas import Session, Strict, Told
+from processing.schemas import NO_CONTROLS, ONE_LINE, WHOLE, Session, Strict, Told, example
 from recovery.statistics import read_since
 
 NOTE_LENGTH_MAX = 200
@@ -17,28 +16,14 @@ SESSION = "0190a5c4-d1e8-4a0f-8a53-f1a2b3c4d5e6"
 CHECKPOINT = "6e1f6f0a-7b0d-4a63-9f0c-2f9b1f4c8d21"
 
 
-def _example(value: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [value]})
-
-
-def _one_line(text: str) -> str:
-    if any(unicodedata.category(letter) == "Cc" for letter in text):
-        raise ValueError("Leave out control characters, such as line breaks and tabs.")
-    return text
-
-
 def _since(text: Any) -> datetime:
     return read_since(str(text))
 
 
-Line = Annotated[
-    str,
-    Field(max_length=NOTE_LENGTH_MAX, json_schema_extra={"pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"}),
-    AfterValidator(_one_line),
-]
+Line = Annotated[str, Field(max_length=NOTE_LENGTH_MAX, json_schema_extra=NO_CONTROLS), ONE_LINE]
 # Strict values are those of Python; in JSON an id is a text.
 Id = Annotated[UUID, Field(strict=False)]
-Number = Annotated[int, Field(ge=0, le=NUMBER_MAX)]
+Number = Annotated[int, Field(ge=0, le=NUMBER_MAX), WHOLE]
 Keep = Annotated[
     int,
     Field(
@@ -67,7 +52,7 @@ Since = Annotated[
 class Crash(Told):
     """What ended a process, most likely, and why that is believed."""
 
-    model_config = _example(
+    model_config = example(
         {
             "crash": "c8f9f1b0-7d1e-4a52-9d3b-0f1f3a5b7c91",
             "session": SESSION,
@@ -118,7 +103,7 @@ class ConfidencePart(Told):
 class WayBack(Told):
     """One way back: what it keeps, redoes and leaves, and how sure it is; `attempt` is the state shown."""
 
-    model_config = _example(
+    model_config = example(
         {
             "session": SESSION,
             "option": "continue",
@@ -168,8 +153,19 @@ class RecoverRequest(Strict):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [{"option": "continue", "confirmed": False, "attempt": 0}],
-            "if": {"required": ["checkpoint_id"], "properties": {"checkpoint_id": {"type": "string"}}},
-            "then": {"properties": {"option": {"const": "continue"}}},
+            "allOf": [
+                {
+                    "if": {
+                        "required": ["checkpoint_id"],
+                        "properties": {"checkpoint_id": {"type": "string"}},
+                    },
+                    "then": {"properties": {"option": {"const": "continue"}}},
+                },
+                {
+                    "if": {"properties": {"option": {"const": "fresh_start"}}},
+                    "then": {"required": ["confirmed"], "properties": {"confirmed": {"const": True}}},
+                },
+            ],
         }
     )
 
@@ -182,15 +178,15 @@ class RecoverRequest(Strict):
 class RollbackRequest(Strict):
     """Which recovery to undo, with all that stand on it."""
 
-    model_config = _example({"attempt": 1})
+    model_config = example({"attempt": 1})
 
-    attempt: Annotated[int, Field(ge=1, le=NUMBER_MAX)]
+    attempt: Annotated[int, Field(ge=1, le=NUMBER_MAX), WHOLE]
 
 
 class NoteRequest(Strict):
     """What a checkpoint is for."""
 
-    model_config = _example({"note": "before the new lens profile"})
+    model_config = example({"note": "before the new lens profile"})
 
     note: Line = ""
 
@@ -198,7 +194,7 @@ class NoteRequest(Strict):
 class VerifyRequest(Strict):
     """Whether what can be worked out again is mended."""
 
-    model_config = _example({"repair": False})
+    model_config = example({"repair": False})
 
     repair: bool = False
 
@@ -206,7 +202,7 @@ class VerifyRequest(Strict):
 class Recovery(Told):
     """What was done, and where the session goes on."""
 
-    model_config = _example(
+    model_config = example(
         {
             "success": True,
             "message": "The session goes on from photo 400: 400 verdicts kept, 0 put aside, 240 photos left.",
@@ -234,7 +230,7 @@ class Recovery(Told):
 class CheckpointTold(Told):
     """A checkpoint: what it covers, and whether it is as it was sealed."""
 
-    model_config = _example(
+    model_config = example(
         {
             "checkpoint": CHECKPOINT,
             "session": SESSION,
@@ -271,7 +267,7 @@ class CheckpointPage(Told):
 class Cleanup(Told):
     """How many checkpoints were deleted."""
 
-    model_config = _example({"session": SESSION, "keep": 5, "deleted": 3})
+    model_config = example({"session": SESSION, "keep": 5, "deleted": 3})
 
     session: UUID
     keep: int
@@ -289,7 +285,7 @@ class FindingTold(Told):
 class Verification(Told):
     """Whether it is safe to go on. `findings` counts the problems, `problems` are the first of them."""
 
-    model_config = _example(
+    model_config = example(
         {
             "session": SESSION,
             "safe": "safe_after_repair",
@@ -313,7 +309,7 @@ class Verification(Told):
 class StatisticsTold(Told):
     """What crashes and recoveries have cost, of the sessions that you may see."""
 
-    model_config = _example(
+    model_config = example(
         {
             "since": "2026-10-25T00:00:00Z",
             "crashes": 2,

@@ -3,12 +3,13 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
+from processing.analysis.verdict import RULES, Rule
 from processing.forms import NAME_LENGTH_MAX, PATH_LENGTH_MAX, PHOTOS_MAX, WHY_LENGTH_MAX
 from processing.keys import TAG_BYTES
 from processing.models.preset import DEFAULT_PRESET
-from processing.schemas import NO_CONTROLS, ONE_LINE, Session, Strict, Told, Worker, example
+from processing.schemas import NO_CONTROLS, ONE_LINE, WHOLE, Session, Strict, Told, Worker, example
 from processing.views.verdict_forms import NOTE_LENGTH_MAX, POSITION_MAX, REASON_LENGTH_MAX
 from recovery.audit import ACTOR_LENGTH
 from recovery.schemas import Crash
@@ -17,7 +18,7 @@ SESSION = "0190a5c4-d1e8-4a0f-8a53-f1a2b3c4d5e6"
 PRESET_NAME_LENGTH_MAX = 100
 SHA256 = "9f2b6c0d4e8a17f35b90c2d6e4f8a1b37c5d9e0f2a4b6c8d1e3f5a7b9c0d2e4f"
 MAC = (2 * SHA256)[: 2 * TAG_BYTES]
-Count = Annotated[int, Field(ge=1, le=PHOTOS_MAX)]
+Count = Annotated[int, Field(ge=1, le=PHOTOS_MAX), WHOLE]
 Name = Annotated[str, Field(max_length=NAME_LENGTH_MAX, json_schema_extra=NO_CONTROLS), ONE_LINE]
 NewName = Annotated[
     str, Field(min_length=1, max_length=NAME_LENGTH_MAX, json_schema_extra=NO_CONTROLS), ONE_LINE
@@ -274,10 +275,26 @@ class PresetPage(Told):
     next: str | None
 
 
+def _rule_schema(rule: Rule) -> dict[str, Any]:
+    """Describe what one rule takes."""
+    if rule.direction == "one_of":
+        kind: dict[str, Any] = {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}}
+    else:
+        kind = {"type": "number", "minimum": 0, "maximum": rule.highest}
+    return kind | {"description": rule.sentence}
+
+
+RULES_SCHEMA = {
+    "type": "object",
+    "properties": {rule.key: _rule_schema(rule) for rule in RULES},
+    "additionalProperties": False,
+}
+
+
 class PresetRequest(Strict):
     """A new preset. A rule that is left out is not applied."""
 
     model_config = example({"name": "Microstock", "rules": {"formats": ["JPEG"], "min_megapixels": 4}})
 
     name: PresetName
-    rules: dict[str, Any]
+    rules: Annotated[dict[str, Any], WithJsonSchema(RULES_SCHEMA)]

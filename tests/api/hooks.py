@@ -17,6 +17,7 @@ KNOWN: dict[str, Any] = json.loads(os.environ["STOCKPROOF_KNOWN"])
 KEY = "Idempotency-Key"
 GOOD_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 KEY_LENGTH_MAX, DIGITS = 255, 32
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 POSITIONS = 12
 # One of so many ids stays as it was generated: nobody's.
 STRANGE_EVERY = 8
@@ -43,10 +44,32 @@ def _lead_path(case: Any) -> None:
 
 
 def _led(name: str, value: Any) -> Any:
+    """Give a value that is there, or that can be read, for one that the schema allows and cannot say more about."""
     if name == "checkpoint_id":
         return _one_of(KNOWN["checkpoints"], value)
-    is_folder = name == "source" and isinstance(value, str) and value.strip()
-    return KNOWN["folder"] if is_folder and value.isprintable() else value
+    if name in ("source", "preset") and _is_line(value):
+        return KNOWN[name]
+    if name == "name" and _is_line(value):
+        return _readable(value)
+    if name == "rules" and isinstance(value, dict):
+        return {rule: _readable_words(words) for rule, words in value.items()}
+    return value
+
+
+def _is_line(value: Any) -> bool:
+    return isinstance(value, str) and value != "" and not CONTROLS.search(value)
+
+
+def _readable_words(words: Any) -> Any:
+    return (
+        [_readable(one) if isinstance(one, str) and one else one for one in words]
+        if isinstance(words, list)
+        else words
+    )
+
+
+def _readable(text: str) -> str:
+    return "".join(letter if letter.isprintable() and not letter.isspace() else "x" for letter in text)
 
 
 def _one_of(known: Sequence[str], generated: Any) -> Any:

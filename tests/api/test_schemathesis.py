@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 
 from processing import tokens
 from processing.models import ProcessingSession, Scope
+from processing.models.preset import DEFAULT_PRESET
 from processing.throttle import BUCKETS
 from recovery.models import Checkpoint
 from tests.people import make_user
@@ -48,7 +49,8 @@ def prepared(owner: User, folder: Path) -> dict[str, Any]:
         "sessions": [str(one.pk) for one in (*sessions, completed, others)],
         "to_cancel": [str(one.pk) for one in to_cancel],
         "checkpoints": [str(pk) for pk in Checkpoint.objects.order_by("pk").values_list("pk", flat=True)],
-        "folder": str(folder / "running"),
+        "source": str(folder / "running"),
+        "preset": DEFAULT_PRESET,
     }
 
 
