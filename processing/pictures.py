@@ -20,7 +20,7 @@ from django.conf import settings
 
 from processing.analysis.records import Facts
 from processing.descriptors import PHOTO_FLAGS
-from processing.models import ImageResult
+from processing.models import ImageResult, ProcessingSession
 
 if TYPE_CHECKING:
     # Slow imports, that only who makes pictures needs.
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 THUMBNAIL, DETAILS = "thumbnail.jpg", "details.json"
+SESSION_FOLDER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+SESSIONS_PER_READ = 500
 SHA256 = re.compile(r"[0-9a-f]{64}")
 CODE = re.compile(r"[a-z_]{1,40}")
 INSTANT = re.compile(r"(\d{4}):(\d{2}):(\d{2}) (\d{2}:\d{2}:\d{2})")
@@ -122,6 +124,22 @@ def remove_session(session_id: UUID) -> None:
     folder = _folder(session_id)
     if folder.exists():
         shutil.rmtree(folder)
+
+
+def orphans() -> list[UUID]:
+    """Name the sessions that are gone and whose pictures are still there, as those that a worker kept meanwhile.
+
+    Folders are read before rows: a session is there before its first picture, so a new one is never an orphan.
+    """
+    folder = Path(settings.STOCKPROOF_VAR) / "pictures"
+    names = [one.name for one in folder.iterdir()] if folder.is_dir() else []
+    kept = sorted(UUID(name) for name in names if SESSION_FOLDER.fullmatch(name))
+    found: list[UUID] = []
+    for first in range(0, len(kept), SESSIONS_PER_READ):
+        page = kept[first : first + SESSIONS_PER_READ]
+        there = set(ProcessingSession.objects.filter(pk__in=page).values_list("pk", flat=True))
+        found += [session_id for session_id in page if session_id not in there]
+    return found
 
 
 def _folder(session_id: UUID) -> Path:
