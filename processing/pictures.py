@@ -20,7 +20,7 @@ from django.conf import settings
 
 from processing.analysis.records import Facts
 from processing.descriptors import PHOTO_FLAGS
-from processing.models import ImageResult
+from processing.models import ImageResult, ProcessingSession
 
 if TYPE_CHECKING:
     # Slow imports, that only who makes pictures needs.
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 THUMBNAIL, DETAILS = "thumbnail.jpg", "details.json"
+SESSIONS_PER_READ = 500
 SHA256 = re.compile(r"[0-9a-f]{64}")
 CODE = re.compile(r"[a-z_]{1,40}")
 SESSION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -130,6 +131,20 @@ def session_ids() -> set[UUID]:
     folder = Path(settings.STOCKPROOF_VAR) / "pictures"
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     return {UUID(name) for name in names if SESSION.fullmatch(name)}
+
+
+def orphans() -> list[UUID]:
+    """Name the sessions that this database does not know and whose pictures are there.
+
+    Folders are read before rows: a session is there before its first picture, so a new one is never an orphan.
+    """
+    kept = sorted(session_ids())
+    found: list[UUID] = []
+    for first in range(0, len(kept), SESSIONS_PER_READ):
+        page = kept[first : first + SESSIONS_PER_READ]
+        there = set(ProcessingSession.objects.filter(pk__in=page).values_list("pk", flat=True))
+        found += [session_id for session_id in page if session_id not in there]
+    return found
 
 
 def _folder(session_id: UUID) -> Path:

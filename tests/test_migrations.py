@@ -105,3 +105,27 @@ def test_way_back_counts_as_the_older_version_and_forward_again_as_this_one() ->
         this_one,
     )
     assert check_sums(ProcessingSession.objects.get(pk=session.pk)) == []
+
+
+def previous_state() -> list[tuple[str, str]]:
+    """Give the last migration but one of each of our apps."""
+    known = MigrationExecutor(connection).loader.disk_migrations
+    return [
+        (label, sorted(name for app, name in known if app == label)[-2])
+        for label in ("processing", "recovery")
+    ]
+
+
+def test_data_of_the_previous_state_is_safe_after_the_upgrade(tmp_path: Path) -> None:
+    completed = completed_session(source_path=write_files(tmp_path / "a", 8))
+    running = sound_session(source_path=write_files(tmp_path / "b", 12))
+    running.pause()
+    execute_recovery(running, "continue")
+    rows = list(ImageResult.objects.order_by("pk").values_list("pk", "mac"))
+    MigrationExecutor(connection).migrate(previous_state())
+
+    migrate_forward()
+
+    assert [list(verify(session)) for session in (completed, running)] == [[], []]
+    assert list(ImageResult.objects.order_by("pk").values_list("pk", "mac")) == rows
+    assert rollback_recovery(running).keep == 10

@@ -107,7 +107,9 @@ def check_disks() -> Check:
     """See what is free where something grows: the state folder, and the database's own."""
     rooms = disks.rooms()
     text = " ".join(f"{room.folder} has {room.free_bytes / 1e9:.1f} GB free." for room in rooms)
-    hint = f"Free {disks.FREE_BYTES_MIN / 1e9:.0f} GB or more; `manage.py delete_session` makes room."
+    hint = (
+        f"Free {disks.FREE_BYTES_MIN / 1e9:.0f} GB or more; `delete_session` and `purge --orphans` make room."
+    )
     return Check("disk", text, hint if any(room.is_low for room in rooms) else "")
 
 

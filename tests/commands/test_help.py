@@ -34,6 +34,7 @@ def test_help_is_there_for_the_commands_of_the_interface() -> None:
         "pause",
         "pin_checkpoint",
         "process",
+        "purge",
         "recover",
         "recovery_options",
         "recovery_statistics",
