@@ -137,8 +137,12 @@ def _miscounts(batch: Batch, rows: Sequence[ImageResult]) -> Iterator[Finding]:
 
 
 def _codes_of(row: ImageResult) -> list[str]:
-    """Give the reasons' codes; a row that somebody changed may hold anything."""
-    return [str(reason.get("code")) for reason in row.reasons if isinstance(reason, dict)]
+    """Give the reasons' codes; a row that somebody changed may hold anything.
+
+    test: test_changed_result_is_named_when_its_reasons_are_no_reasons.
+    """
+    reasons = row.reasons if isinstance(row.reasons, list) else []
+    return [str(reason.get("code")) for reason in reasons if isinstance(reason, dict)]
 
 
 def _named(batch: Batch) -> str:

@@ -57,9 +57,10 @@ def test_changed_result_is_named_by_photo_and_row() -> None:
     assert check_batch(batch) == [Finding("result_changed", text, repairable=False)]
 
 
-def test_changed_result_is_named_when_its_reasons_are_no_reasons() -> None:
+@pytest.mark.parametrize("reasons", [["nice"], "nice", {"code": "nice"}, False, 7])
+def test_changed_result_is_named_when_its_reasons_are_no_reasons(reasons: object) -> None:
     batch = batches_of(sound_session())[0]
-    ImageResult.objects.filter(pk=rows_of(batch)[1].pk).update(reasons=["nice"])
+    ImageResult.objects.filter(pk=rows_of(batch)[1].pk).update(reasons=reasons)
 
     assert codes_of(batch) == [("result_changed", False), ("reasons", True)]
 

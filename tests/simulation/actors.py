@@ -29,10 +29,13 @@ def new_parent(workers: int) -> Parent:
 
 
 class Serve:
-    """`serve`: for all sessions until it is told to stop; `policy` is AUTO_RECOVER."""
+    """`serve`: for all sessions until it is told to stop; `policy` is AUTO_RECOVER.
 
-    def __init__(self, world: World, workers: int, policy: str) -> None:
-        self.world, self.workers, self.policy = world, workers, policy
+    `on_rescue` is told of each session that it lets go on by itself.
+    """
+
+    def __init__(self, world: World, workers: int, policy: str, on_rescue: Callable[[], None]) -> None:
+        self.world, self.workers, self.policy, self.on_rescue = world, workers, policy, on_rescue
 
     def live(self, _process: Process) -> None:
         """Work; a database that fails at the start ends the command."""
@@ -49,6 +52,7 @@ class Serve:
         with deciding(self.world, "automatic"):
             for _session, _recovered in rescuer():
                 self.world.happened["recovered by itself"] += 1
+                self.on_rescue()
 
 
 class Attend:

@@ -41,6 +41,9 @@ DEEDS = {
     "lose_source": 1,
     "jump_clock": 1,
 }
+# How often what has gone on by itself at night is struck again, and how soon a blow falls: before a verdict.
+STRUCK_AGAIN_SHARE = 0.9
+BLOW_S_MAX = 1.0
 
 
 class Chaos:
@@ -57,7 +60,7 @@ class Chaos:
         chance = self.world.random
         while True:
             self.world.pause(chance.expovariate(1.0 / EVERY_S))
-            if self.is_raging:
+            if self.is_raging and not self.simulation.is_night:
                 name = chance.choices(list(DEEDS), list(DEEDS.values()))[0]
                 deed: Callable[[], None] = getattr(self, f"_{name}")
                 self.world.happened[name] += 1
@@ -124,6 +127,28 @@ class Chaos:
     def _kill_everything(self) -> None:
         for process in self.world.living("parent"):
             self._kill(process)
+
+    def on_rescue(self) -> None:
+        """At night, mostly strike again."""
+        if self.simulation.is_night and self.world.random.random() < STRUCK_AGAIN_SHARE:
+            self.world.happened["struck again"] += 1
+            self.plan_blow()
+
+    def plan_blow(self) -> None:
+        """Let a process that is no part of what it strikes wait for a moment, and strike."""
+        self.world.start("chaos-blow", "elsewhere", self._strike)
+
+    def _strike(self, _process: Process) -> None:
+        """Once something has begun, kill who serves all, which never counts against a photo, and start it again."""
+        while not any(one.started_at for one in self.simulation.checker.before.sessions.values()):
+            self.world.pause(BLOW_S_MAX)
+        self.world.pause(self.world.random.uniform(0.0, BLOW_S_MAX))
+        if not self.is_raging:
+            return
+        for process in self.world.living("parent-shared"):
+            self.world.kill(process, -9)
+        self.world.pause(self.world.random.uniform(0.0, BLOW_S_MAX))
+        self._start_missing()
 
     def _stop_parent(self) -> None:
         parent = self._choose("parent")

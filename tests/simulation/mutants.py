@@ -1,5 +1,6 @@
 """Wrong variants of the product, each put in place of its function while a world runs; the simulation must catch all."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,8 @@ from processing.models.batch import COUNTERS, Photo
 from processing.runner import PhotoRun
 from processing.states import SESSION_STEPS, Hold
 from processing.worker import Watch
-from recovery import resume
+from recovery import automatic, resume
+from recovery.confidence import fruitless_count
 from recovery.models import Checkpoint
 from recovery.undo import Undo
 
@@ -173,19 +175,37 @@ def _clock_alone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Watch, "_is_silent", is_silent)
 
 
+def _no_limit(patch: pytest.MonkeyPatch) -> None:
+    """Recover by itself after each wait, however often that was in vain."""
+    patch.setattr(automatic, "FRUITLESS_MAX", sys.maxsize)
+
+
+def _no_backoff(patch: pytest.MonkeyPatch) -> None:
+    """Recover by itself at the next look, up to the limit."""
+    patch.setattr(automatic, "_waits", lambda s: fruitless_count(s) >= automatic.FRUITLESS_MAX)
+
+
+def _any_confidence_is_safe(patch: pytest.MonkeyPatch) -> None:
+    """Let `safe` go on whatever speaks against it, as `always` does."""
+    patch.setattr(automatic, "SAFE_MIN", 0.0)
+
+
 MUTANTS = (
-    Mutant("no fence", _no_fence, seed=54),
+    Mutant("no fence", _no_fence, seed=1),
     Mutant("pointer cursor", _pointer_cursor),
-    Mutant("one status column", _one_status_column),
-    Mutant("no latch", _no_latch),
-    Mutant("blind retry", _blind_retry, seed=11),
-    Mutant("counters by subtraction", _counters_by_subtraction),
-    Mutant("undo of any one attempt", _undo_of_any_one, seed=45),
-    Mutant("checkpoints not voided", _checkpoints_not_voided),
-    Mutant("any death counts against a photo", _any_death_counts, seed=29),
+    Mutant("one status column", _one_status_column, seed=2),
+    Mutant("no latch", _no_latch, seed=1),
+    Mutant("blind retry", _blind_retry, seed=1),
+    Mutant("counters by subtraction", _counters_by_subtraction, seed=3),
+    Mutant("undo of any one attempt", _undo_of_any_one, seed=6),
+    Mutant("checkpoints not voided", _checkpoints_not_voided, seed=3),
+    Mutant("any death counts against a photo", _any_death_counts, seed=12),
     Mutant("a whole chunk in the air, another in hand", _full_chunk_in_the_air, seed=81),
-    Mutant("commits at the batch's end alone", _commits_at_the_end),
-    Mutant("any parent counts as serving", _any_parent_serves, seed=36),
-    Mutant("everybody offers a session of one parent", _everybody_offers),
+    Mutant("commits at the batch's end alone", _commits_at_the_end, seed=4),
+    Mutant("any parent counts as serving", _any_parent_serves, seed=28),
+    Mutant("everybody offers a session of one parent", _everybody_offers, seed=13),
     Mutant("silence by the clock alone", _clock_alone),
+    Mutant("recovered by itself without a limit", _no_limit, seed=66),
+    Mutant("recovered by itself without waiting", _no_backoff, seed=49),
+    Mutant("recovered by itself whatever the confidence", _any_confidence_is_safe, seed=31),
 )

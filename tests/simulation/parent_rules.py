@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from processing.queue import private_queue
 from tests.simulation.reading import AttemptRow, Stored, WorkerRow
+from tests.simulation.stage import BACKOFF_S
 from tests.simulation.world import Process, Thread
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 AWAKE_S = 15.0
 # What AUTO_RECOVER is promised to do: `safe` needs a confidence that two recoveries in vain do not leave.
 IN_VAIN_MAX = {"safe": 1, "always": 2}
-BACKOFF_S = 10.0
 
 
 def claims_respect_hold_and_latch(_c: "Checker", before: Stored, after: Stored, _thread: Thread) -> str:

@@ -37,6 +37,8 @@ ACTS = {
     "checkpoint": 1,
     "cancel": 0.2,
 }
+# What is left to itself in the evening.
+NIGHT_ACTS = {"process": 1}
 # Each costs a cluster, so there is one at a time.
 ATTENDED_MAX, PROCESSED_MAX = 1, 2
 CHECKPOINT_SHARE = 0.4
@@ -70,7 +72,8 @@ class Person:
             self.world.pause(chance.expovariate(1.0 / EVERY_S))
             if self.is_playing:
                 session_id = chance.choice(self.simulation.session_ids)
-                name = chance.choices(list(ACTS), list(ACTS.values()))[0]
+                acts_of_now = NIGHT_ACTS if self.simulation.is_night else ACTS
+                name = chance.choices(list(acts_of_now), list(acts_of_now.values()))[0]
                 self._ask(name, session_id)
             else:
                 for one in self.simulation.session_ids:

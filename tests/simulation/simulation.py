@@ -21,6 +21,11 @@ from tests.simulation.world import Thread, Violation, World
 RAGE_S = 20.0
 SECOND_SESSION_SHARE = 0.2
 POLICIES = ("off", "off", "safe", "always")
+# At night nobody is at the desk: what is interrupted goes on by itself, and is struck again and again, beside a
+# command that works for a session of its own.
+NIGHT_SHARE = 0.12
+NIGHT_POLICIES = ("safe", "always")
+NIGHT_S = 40.0
 CALM_S_MAX = 400.0
 CHECKPOINT_INTERVAL = 2
 
@@ -30,8 +35,10 @@ class Simulation:
 
     def __init__(self, stage: Stage) -> None:
         self.stage, self.world = stage, stage.world
-        self.hosts = ["atelier", "cellar"]
-        self.policy = stage.world.random.choice(POLICIES)
+        self.is_night = stage.world.random.random() < NIGHT_SHARE
+        # On two, who starts on one goes on with what died on the other, and nothing is interrupted (design §3).
+        self.hosts = ["atelier"] if self.is_night else ["atelier", "cellar"]
+        self.policy = stage.world.random.choice(NIGHT_POLICIES if self.is_night else POLICIES)
         self.albums: dict[str, Album] = {}
         self.poisons: set[tuple[str, int]] = set()
         chance = self.world.random
@@ -45,7 +52,8 @@ class Simulation:
     def start_serving(self, host: str) -> None:
         """Start the parent that serves all sessions on a host."""
         workers = self.world.random.choice([1, 2])
-        self.world.start("parent-shared", host, Serve(self.world, workers, self.policy).live)
+        serve = Serve(self.world, workers, self.policy, self.chaos.on_rescue)
+        self.world.start("parent-shared", host, serve.live)
 
     @property
     def session_ids(self) -> list[str]:
@@ -121,7 +129,9 @@ class Simulation:
         world.start("web", self.hosts[0], Reader(world).live)
         world.start("chaos", "elsewhere", self.chaos.live)
         world.start("people", "elsewhere", self.person.live)
-        world.run(self._is_over, RAGE_S)
+        if self.is_night:
+            self.chaos.plan_blow()
+        world.run(self._is_over, NIGHT_S if self.is_night else RAGE_S)
         self._calm_down()
         if not world.run(self._is_over, world.now + CALM_S_MAX):
             raise Violation(world, f"Faults have stopped, and sessions do not end: {self._open_sessions()}")

@@ -53,13 +53,15 @@ SETTINGS = {
     "LANE_SLICE_S": 12,
     "CHECKPOINT_KEEP_COUNT": 3,
 }
+# What AUTO_RECOVER waits after a first recovery in vain; shorter than in the product, so that a world sees the last one.
+BACKOFF_S = 3.5
 # Longer than in the product, where a look costs nothing that anybody pays for.
 INTERVALS = {
     worker: {"WATCHDOG_TICK_S": 2.0},
     queue: {"POLL_S": 2.0, "TICK_S": 2.0},
     parent: {"TICK_S": 2.0, "CHORE_S": 3.0, "LOOK_S": 6.0},
     attendance: {"STATUS_EVERY_S": 60.0},
-    automatic: {"LOOK_AGAIN_S": 15.0},
+    automatic: {"LOOK_AGAIN_S": 15.0, "BACKOFF_S": BACKOFF_S},
 }
 
 

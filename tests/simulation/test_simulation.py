@@ -42,6 +42,7 @@ TROUBLE = {
     "attended",
     "processed alone",
     "recovered by itself",
+    "struck again",
     "quarantined",
 }
 
