@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from processing.schemas import NO_CONTROLS, ONE_LINE, WHOLE, Session, Strict, Told, example
+from processing.schemas import LISTED, NO_CONTROLS, ONE_LINE, WHOLE, Session, Strict, Told, example
 from recovery.statistics import read_since
 
 NOTE_LENGTH_MAX = 200
@@ -79,6 +79,8 @@ class Crash(Told):
 
 class CrashedSession(Session):
     """An interrupted or failed session, its newest crash, and whether you can recover it."""
+
+    model_config = example(LISTED | {"status": "interrupted", "crash": None, "can_recover": True})
 
     crash: Crash | None
     can_recover: bool
