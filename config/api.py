@@ -9,15 +9,15 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, Throttled, ValidationError
-from ninja.openapi.docs import Swagger
 from ninja.openapi.schema import OpenAPISchema
 
+from config.docs import Pages
 from config.errors import DATABASE_RETRY_S
 from config.problems import CODES, problem
 from processing.access import NotAllowed
 from processing.api import audit, presets, results, sessions
 from processing.bodies import json_only
-from processing.callers import caller_of
+from processing.callers import TokenAuth, caller_of
 from processing.idempotency import idempotent
 from processing.management.failures import EXPECTED, ConfirmationNeeded, failure_of
 from processing.models import StepRefused
@@ -56,12 +56,34 @@ class Interface(NinjaAPI):
     def _describe(self, **values: Any) -> OpenAPISchema:
         described = super().get_openapi_schema(**values)
         described["components"]["schemas"]["Problem"] = Problem.model_json_schema()
-        of_bodies = refusals(413, 415)
+        _add_examples_of_pages(described["components"]["schemas"])
+        scopes, of_bodies = self._scopes(), refusals(413, 415)
         for operations in described["paths"].values():
             for operation in operations.values():
+                operation["security"][0] = {TokenAuth.__name__: [scopes[operation["operationId"]]]}
                 if "requestBody" in operation:
                     operation["responses"] = of_bodies | operation["responses"]
         return described
+
+    def _scopes(self) -> dict[str, str]:
+        """Give the scope of each operation: which method of auth is which, ninja knows, but not what it asks for."""
+        views = [view for bound in self._get_bound_routers() for view in bound.path_operations.values()]
+        return {
+            str(operation.operation_id): auth.scope.value
+            for view in views
+            for operation in view.operations
+            for auth in operation.auth_callbacks
+            if isinstance(auth, TokenAuth)
+        }
+
+
+def _add_examples_of_pages(schemas: dict[str, Any]) -> None:
+    """Give the shape of a page the example of what is on it."""
+    for schema in schemas.values():
+        item = schema.get("properties", {}).get("items", {}).get("items", {}).get("$ref")
+        if item is not None:
+            examples = schemas[item.rpartition("/")[2]]["examples"]
+            schema.setdefault("examples", [{"items": examples, "next": None}])
 
 
 def known_caller(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -84,7 +106,7 @@ api = Interface(
     version="1",
     description=DESCRIPTION,
     openapi_url="/v1/openapi.json",
-    docs=Swagger(settings={"persistAuthorization": False}),
+    docs=Pages(),
     docs_url="/v1/docs",
     docs_decorator=known_caller,
     urls_namespace="api",

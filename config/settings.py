@@ -90,8 +90,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "django_htmx",
-    # It brings the assets of the page that describes the REST interface.
-    "ninja",
     "django_q",
     # Before ours: what it finds out about a failed login is what the audit log then says of it.
     "axes",

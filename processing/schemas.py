@@ -14,6 +14,25 @@ from config.problems import CONTENT_TYPE
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 200
 Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX)]
+SESSION = "0190a5c4-d1e8-4a0f-8a53-f1a2b3c4d5e6"
+STATUS = {
+    "session": SESSION,
+    "status": "running",
+    "processed": 400,
+    "total": 640,
+    "approved": 310,
+    "rejected": 88,
+    "failed": 2,
+    "skipped": 1,
+    "rate_per_s": 7.6,
+    "eta_s": 31.6,
+}
+LISTED = STATUS | {
+    "name": "Autumn travel",
+    "source": "/photos/2026/autumn",
+    "preset": "Adobe Stock",
+    "created_at": "2026-11-24T18:00:02.113000Z",
+}
 NO_CONTROLS = {"pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"}
 
 
@@ -86,6 +105,8 @@ class Worker(Told):
 
 class Session(Told):
     """A session in a list."""
+
+    model_config = example(LISTED)
 
     session: UUID
     status: str

@@ -113,7 +113,7 @@ def seen_entries(user: "Person") -> QuerySet[AuditEntry]:
 
 def page_of(user: "Person", wanted: Filter, before: int | None = None) -> tuple[list[EntryLine], int | None]:
     """Give a page of entries, the newest first, and the number before which the next one goes on; None: no more."""
-    shown, following = rows_of(user, wanted, before)
+    shown, following = rows_of(user, wanted, before, ENTRIES_PER_PAGE)
     names = {row.session for row in shown if row.session}
     sessions = ProcessingSession.objects.visible_to(user).in_bulk(list(names))
     lines = [_line_of(row, sessions.get(row.session) if row.session else None) for row in shown]
@@ -121,7 +121,7 @@ def page_of(user: "Person", wanted: Filter, before: int | None = None) -> tuple[
 
 
 def rows_of(
-    user: "Person", wanted: Filter, before: int | None = None, limit: int = ENTRIES_PER_PAGE
+    user: "Person", wanted: Filter, before: int | None, limit: int
 ) -> tuple[list[AuditEntry], int | None]:
     """Give the entries of a page and where the next one goes on, as `page_of` does."""
     found = seen_entries(user).filter(wanted.condition())

@@ -6,13 +6,22 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from processing.schemas import NO_CONTROLS, ONE_LINE, WHOLE, Session, Strict, Told, example
+from processing.schemas import (
+    LISTED,
+    NO_CONTROLS,
+    ONE_LINE,
+    SESSION,
+    WHOLE,
+    Session,
+    Strict,
+    Told,
+    example,
+)
 from recovery.statistics import read_since
 
 NOTE_LENGTH_MAX = 200
 NUMBER_MAX = 2**31 - 1
 KEEP_MAX = 1000
-SESSION = "0190a5c4-d1e8-4a0f-8a53-f1a2b3c4d5e6"
 CHECKPOINT = "6e1f6f0a-7b0d-4a63-9f0c-2f9b1f4c8d21"
 
 
@@ -79,6 +88,8 @@ class Crash(Told):
 
 class CrashedSession(Session):
     """An interrupted or failed session, its newest crash, and whether you can recover it."""
+
+    model_config = example(LISTED | {"status": "interrupted", "crash": None, "can_recover": True})
 
     crash: Crash | None
     can_recover: bool

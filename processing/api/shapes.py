@@ -9,12 +9,23 @@ from processing.analysis.verdict import RULES, Rule
 from processing.forms import NAME_LENGTH_MAX, PATH_LENGTH_MAX, PHOTOS_MAX, WHY_LENGTH_MAX
 from processing.keys import TAG_BYTES
 from processing.models.preset import DEFAULT_PRESET
-from processing.schemas import NO_CONTROLS, ONE_LINE, WHOLE, Session, Strict, Told, Worker, example
+from processing.schemas import (
+    LISTED,
+    NO_CONTROLS,
+    ONE_LINE,
+    SESSION,
+    STATUS,
+    WHOLE,
+    Session,
+    Strict,
+    Told,
+    Worker,
+    example,
+)
 from processing.views.verdict_forms import NOTE_LENGTH_MAX, POSITION_MAX, REASON_LENGTH_MAX
 from recovery.audit import ACTOR_LENGTH
 from recovery.schemas import Crash
 
-SESSION = "0190a5c4-d1e8-4a0f-8a53-f1a2b3c4d5e6"
 PRESET_NAME_LENGTH_MAX = 100
 SHA256 = "9f2b6c0d4e8a17f35b90c2d6e4f8a1b37c5d9e0f2a4b6c8d1e3f5a7b9c0d2e4f"
 MAC = (2 * SHA256)[: 2 * TAG_BYTES]
@@ -49,23 +60,16 @@ IMAGE = {
     "similar_group": None,
     "override": {"verdict": "approved", "note": "the grain is wanted"},
 }
-STATUS = {
+ENTRY = {
+    "number": 42,
+    "at": "2026-11-24T18:00:02.113000Z",
+    "actor": "ines",
+    "action": "pause",
     "session": SESSION,
-    "status": "running",
-    "processed": 400,
-    "total": 640,
-    "approved": 310,
-    "rejected": 88,
-    "failed": 2,
-    "skipped": 1,
-    "rate_per_s": 7.6,
-    "eta_s": 31.6,
-}
-LISTED = STATUS | {
-    "name": "Autumn travel",
-    "source": "/photos/2026/autumn",
-    "preset": DEFAULT_PRESET,
-    "created_at": "2026-11-24T18:00:02.113000Z",
+    "outcome": "done",
+    "details": {"why": "the laptop moves"},
+    "mac": MAC,
+    "address": "192.0.2.7",
 }
 
 
@@ -74,12 +78,12 @@ class SessionRequest(Strict):
 
     model_config = example({"source": "/photos/2026/autumn", "name": "Autumn travel"})
 
-    source: Source
+    source: Annotated[Source, Field(description="A folder that the server can read, as a whole path.")]
     name: Name = ""
     preset: PresetName = DEFAULT_PRESET
-    recursive: bool = True
-    batch_size: Count | None = None
-    checkpoint_interval: Count | None = None
+    recursive: Annotated[bool, Field(description="With the folders inside it.")] = True
+    batch_size: Annotated[Count | None, Field(description="Photos that one worker takes at a time.")] = None
+    checkpoint_interval: Annotated[Count | None, Field(description="Save after so many photos.")] = None
     new: Annotated[bool, Field(description="Begin another one beside an unfinished session.")] = False
 
 
@@ -161,8 +165,6 @@ class Image(Told):
 class ImagePage(Told):
     """Some photos in order of position. A page may be short, even empty; only `next: null` says that it is the last."""
 
-    model_config = example({"items": [IMAGE], "next": "17"})
-
     items: list[Image]
     next: str | None
 
@@ -204,19 +206,7 @@ class Overridden(Told):
 class Entry(Told):
     """One entry of the audit log."""
 
-    model_config = example(
-        {
-            "number": 42,
-            "at": "2026-11-24T18:00:02.113000Z",
-            "actor": "ines",
-            "action": "pause",
-            "session": SESSION,
-            "outcome": "done",
-            "details": {"why": "the laptop moves"},
-            "mac": MAC,
-            "address": "192.0.2.7",
-        }
-    )
+    model_config = example(ENTRY)
 
     number: int
     at: str
