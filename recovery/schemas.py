@@ -216,7 +216,7 @@ class Recovery(Told):
     model_config = example(
         {
             "success": True,
-            "message": "The session goes on from photo 400: 400 verdicts kept, 0 put aside, 240 photos left.",
+            "message": "The session goes on from photo 401: 400 verdicts kept, 0 put aside, 240 photos left.",
             "start_index": 400,
             "attempt": 1,
             "session": SESSION,

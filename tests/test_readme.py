@@ -25,7 +25,7 @@ BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ACTS = ["override", "recover", "rollback", "resume", "checkpoint"]
 TOLD = {
     "sh": ['"status": "interrupted"', '"crash_type": "power_failure"', '"safe": "safe"', '"crashes": 1'],
-    "python": ["interrupted 10 of 12", " power_failure", "The session goes on from photo 10:", "\nsafe\n1\n"],
+    "python": ["interrupted 10 of 12", " power_failure", "The session goes on from photo 11:", "\nsafe\n1\n"],
 }
 
 

@@ -62,7 +62,7 @@ def test_recovery_does_what_its_option_has_said(
     numbers = ("keep", "redo", "left", "start_index")
     assert [told[name] for name in numbers] == [shown[name] for name in numbers]
     assert (told["success"], told["attempt"], told["option"]) == (True, 1, option)
-    assert told["message"].startswith(f"The session goes on from photo {shown['start_index']}: ")
+    assert told["message"].startswith(f"The session goes on from photo {shown['start_index'] + 1}: ")
     assert standing(session) == (Status.RUNNING, 1, shown["keep"], shown["keep"])
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.actor, entry.address, entry.outcome) == (
@@ -207,7 +207,7 @@ def test_resume_lets_a_session_go_on_that_stands_still(
     assert response.status_code == 202
     assert told == {
         "success": True,
-        "message": "The session goes on from photo 10: 10 verdicts kept, 0 put aside, 2 photos left.",
+        "message": "The session goes on from photo 11: 10 verdicts kept, 0 put aside, 2 photos left.",
         "start_index": 10,
         "attempt": 1,
         "session": str(session.pk),
