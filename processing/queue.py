@@ -64,7 +64,7 @@ def unstarted_lanes(queue: str, session_id: UUID) -> int:
 
 def waiting_count() -> int:
     """Count the calls that nobody has taken yet, of all queues."""
-    return OrmQ.objects.count()
+    return int(OrmQ.objects.count())
 
 
 def _session_of(payload: str) -> str | None:

@@ -71,9 +71,9 @@ def count_photos() -> dict[str, int]:
     )
 
 
-def _sums(rows: "QuerySet[Any]") -> "QuerySet[Any, tuple[int | None, ...]]":
-    together = rows.order_by().annotate(together=Value(1)).values("together")
-    sums = together.annotate(**{f"sum_{name}": Sum(name) for name in VERDICTS})
+def _sums(rows: "QuerySet[Any]") -> "QuerySet[Any, tuple[Any, ...]]":
+    together: QuerySet[Any, Any] = rows.order_by().annotate(together=Value(1)).values("together")
+    sums: QuerySet[Any, Any] = together.annotate(**{f"sum_{name}": Sum(name) for name in VERDICTS})
     return sums.values_list(*[f"sum_{name}" for name in VERDICTS])
 
 
@@ -98,10 +98,12 @@ def _work() -> Iterator[Metric]:
         "Seconds since a living process last said that it lives.",
         labels=["host", "pid", "kind"],
     )
-    living = Worker.objects.living().annotate(now=Now()).order_by("pk")
-    for one in living:
-        kind = "parent" if one.is_parent else "worker"
-        age.add_metric([one.host, str(one.pid), kind], max((one.now - one.heartbeat_at).total_seconds(), 0.0))
+    living = (
+        Worker.objects.living().order_by("pk").values_list("host", "pid", "parent", "heartbeat_at", Now())
+    )
+    for host, pid, parent, beat_at, now in living:
+        kind = "parent" if parent is None else "worker"
+        age.add_metric([host, str(pid), kind], max((now - beat_at).total_seconds(), 0.0))
     waiting = GaugeMetricFamily("stockproof_queue_calls", "Calls that no worker has taken yet.")
     waiting.add_metric([], queue.waiting_count())
     yield from (seconds, commits, age, waiting)

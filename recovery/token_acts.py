@@ -27,7 +27,7 @@ def make_token(
     has TOKENS_PER_PERSON_MAX valid ones; that is recorded too.
     """
     wanted = set(scopes)
-    details = {"change": "made", "of": user.get_username(), "name": name}
+    details: dict[str, Any] = {"change": "made", "of": user.get_username(), "name": name}
     details |= {"scopes": [scope.value for scope in Scope if scope in wanted]}
     with audited(Action.TOKEN, details=details, **person) as facts:
         _require_room(user)

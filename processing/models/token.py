@@ -15,7 +15,7 @@ DIGEST_LENGTH = 64
 class Scope(models.TextChoices):
     """What a token is good for; a token may have several, and none includes another."""
 
-    READ = "read", _("read")
+    READ = "read", _("see what you may see")
     RUN = "run", _("create, run, override")
     RECOVER = "recover", _("recover, checkpoint, undo")
     ADMIN = "admin", _("presets, audit")

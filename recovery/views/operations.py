@@ -52,7 +52,7 @@ def _missing() -> list[str]:
 def _answers() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-        return cursor.fetchone() == (1,)
+        return bool(cursor.fetchone() == (1,))
 
 
 def _has_workers() -> bool:

@@ -1,4 +1,4 @@
-"""`purge --orphans`: pictures of sessions that are gone go too, and no others."""
+"""`purge`: verdicts that nothing can bring back, and pictures of sessions that are gone, go; nothing else does."""
 
 from pathlib import Path
 from uuid import UUID, uuid4
