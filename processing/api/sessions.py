@@ -25,7 +25,8 @@ from processing.instants import behind
 from processing.models import ProcessingSession, Scope
 from processing.progress import WORKING
 from processing.schemas import LIMIT_DEFAULT, Limit, SessionPage, refusals
-from processing.views.guard import operated_session, person_of, seen_session
+from processing.starting import AnotherUnfinished
+from processing.views.guard import operated_session, person_of, refuse, seen_session, user_of
 from recovery import acts, detection
 from recovery.audit import Action
 
@@ -75,11 +76,18 @@ def create_session(request: HttpRequest, body: shapes.SessionRequest, response: 
     A folder that has an unfinished session is refused, with that session's id, unless `new` is true.
     """
     if not access.may_operate(request.user):
-        raise access.NotAllowed(_("Your role may look at sessions, but not begin one."))
+        refuse(request, Action.SESSION, _("Your role may look at sessions, but not begin one."))
     form = NewSessionForm(_as_form(body), user=request.user)
     if not form.is_valid():
         return _say_why_not(request, form)
-    session = ProcessingSession.start(**form.columns)
+    alone_of = None if body.new else user_of(request)
+    try:
+        session = acts.begin(form.columns, alone_of=alone_of, **person_of(request))
+    except AnotherUnfinished:
+        # Read again, the form knows which one.
+        again = NewSessionForm(_as_form(body), user=request.user)
+        again.full_clean()
+        return _say_why_not(request, again)
     logger.info("session begun", extra={"session": str(session.pk), "user": request.user.pk})
     response.headers["Location"] = reverse("api:show_session", args=[session.pk])
     return Status(201, _whole(session))

@@ -56,6 +56,24 @@ def test_session_is_begun_as_it_was_asked_for(ines: Client, source: Path) -> Non
     assert [batch.kind for batch in Batch.objects.filter(session=session)] == [BatchKind.SCAN]
 
 
+def test_begin_is_recorded_with_who_and_from_where(ines: Client, source: Path) -> None:
+    begun = post(ines, SESSIONS, {"source": str(source)}).json()
+
+    entry = AuditEntry.objects.get(action="session")
+    assert (str(entry.session), entry.actor, entry.address) == (begun["session"], "ines", "127.0.0.1")
+
+
+def test_refusal_to_begin_is_recorded_when_a_role_may_only_look(source: Path) -> None:
+    viewer = script(with_role("Viewer"))
+
+    response = post(viewer, SESSIONS, {"source": str(source)})
+
+    assert response.status_code == 403
+    assert AuditEntry.objects.get(action="session").outcome == (
+        "refused: Your role may look at sessions, but not begin one."
+    )
+
+
 def test_session_gets_what_the_settings_say_when_only_the_source_is_given(ines: Client, source: Path) -> None:
     post(ines, SESSIONS, {"source": str(source)})
 
