@@ -1,6 +1,5 @@
 """Carrying a recovery out: who may, what it changes, where it goes on, and that it happens whole or not at all."""
 
-import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,11 @@ from processing.models import Batch, ImageResult, ProcessingSession, StepRefused
 from processing.states import BatchKind, BatchStatus, Stage, Status
 from recovery.batch_checks import check_batch
 from recovery.models import AuditEntry, Checkpoint, Crash, RecoveryAttempt
-from recovery.plans import RecoveryOption, prepare_recovery_options, start_index
+from recovery.plans import RecoveryOption, prepare_recovery_options
 from recovery.resume import ConfirmationRequired, NotSafe, Recovered, execute_recovery
 from recovery.session_checks import check_sums
 from recovery.statistics import totals_of
-from tests.bulk import multiply
-from tests.factories import make_batch, make_crash, make_results, make_session, make_worker, no_seal
+from tests.factories import make_batch, make_crash, make_session, make_worker
 from tests.racing import overlap
 from tests.recovery.sound import completed_session, sound_session
 from tests.recovery.sources import lay, lay_out
@@ -377,36 +375,3 @@ def test_scan_goes_on_and_nothing_is_redone_when_it_was_interrupted(tmp_path: Pa
     recovered = execute_recovery(session, "continue")
 
     assert (session.status, recovered.keep, recovered.left) == (Status.SCANNING, 0, 4)
-
-
-def test_start_index_is_the_lowest_photo_without_a_verdict() -> None:
-    session = make_session(total=8, found_count=8)
-    batch = make_batch(session=session, worker=make_worker())
-    make_batch(session=session)
-    batch.commit(make_results(batch=batch, photos_count=1), no_seal)
-    rows = make_results(batch=batch, photos_count=3)
-    batch.commit(rows[2:], no_seal)
-
-    assert start_index(session) == 1
-
-
-def test_first_photo_without_a_verdict_is_found_in_flat_memory() -> None:
-    session = make_session()
-    multiply(make_batch(session=session, photos_count=50), count=400, number="n + 1")
-    start_index(session)
-
-    tracemalloc.start()
-    position = start_index(session)
-    peak_bytes = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-
-    assert position == 0
-    assert peak_bytes < 500_000
-
-
-@pytest.mark.parametrize(("stage", "found_count"), [(Stage.SCANNING, 0), (Stage.COMPARING, 4)])
-def test_start_index_is_the_number_of_photos_when_none_is_left(stage: Stage, found_count: int) -> None:
-    session = make_session(stage=stage, found_count=found_count)
-    make_batch(session=session, kind="scan" if stage == Stage.SCANNING else "compare")
-
-    assert start_index(session) == found_count
