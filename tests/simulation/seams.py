@@ -185,7 +185,7 @@ class SimulatedPopen:
     """Stands for subprocess.Popen: of its programs the world has the cluster alone."""
 
     def __init__(self, world: World, send: Callable[[Process, int], None], arguments: list[str]) -> None:
-        _python, _option, _module, token, queue_name, size, parent_pid = arguments
+        _python, *_options, _module, token, queue_name, size, parent_pid = arguments
         world.check_alive()
         assert world.current is not None
         self._world, self._send = world, send
