@@ -97,7 +97,7 @@ def recover_session(
 ) -> dict[str, Any]:
     """Take a way back. Workers that wait take the session up; a fresh start needs `confirmed: true`."""
     session = _operated(request, session_id, Action.RECOVER)
-    if asked.checkpoint_id is not None and asked.option != RecoveryOption.CONTINUE:
+    if asked.checkpoint_id is not None and RecoveryOption(asked.option) != RecoveryOption.CONTINUE:
         raise WrongUsage("A checkpoint goes with the option `continue` only.", session=session.pk)
     person = person_of(request)
     recovered = execute_recovery(
