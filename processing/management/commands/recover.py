@@ -59,7 +59,7 @@ class Command(StockproofCommand):
             self._recover_all(options)
             return
         session = self.session_named(options["session"])
-        checkpoint = checkpoint_named(options["checkpoint"]) if options["checkpoint"] else None
+        checkpoint = None if options["checkpoint"] is None else checkpoint_named(options["checkpoint"])
         if checkpoint is not None and options["option"] != RecoveryOption.CONTINUE:
             raise WrongUsage("--checkpoint goes with the option `continue` only.")
         if options["dry_run"]:
