@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.core.cache import cache
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from processing import wording
 from processing.models import ProcessingSession
@@ -23,7 +22,6 @@ from recovery.models import AuditEntry, Checkpoint, CheckpointType, Crash, Recov
 
 EVENTS_PER_PAGE = 40
 LATELY_MAX = 5
-LATELY_BELIEVED_S = 2
 IS_KEPT = Q(pinned=True) | Q(checkpoint_type=CheckpointType.MILESTONE)
 HELD_BY_PEOPLE = (Action.PAUSE, Action.RESUME, Action.CANCEL)
 
@@ -92,25 +90,8 @@ def events_of(
     return shown, last if goes_on else None
 
 
-def lately_of(session: ProcessingSession, *, is_polled: bool = False) -> list[Moment]:
-    """Give the newest events for a glance. Of checkpoints that come and go, several a second, only the last is one.
-
-    It takes seven queries, 5 ms: all who poll a session share what one of them has read.
-    """
-    key = lately_key(session)
-    known: list[Moment] | None = cache.get(key) if is_polled else None
-    if known is None:
-        known = _read_lately(session)
-        cache.set(key, known, LATELY_BELIEVED_S)
-    return known
-
-
-def lately_key(session: ProcessingSession) -> str:
-    """Name what is remembered of a session, in the words of one language, until its status changes."""
-    return f"lately_{session.pk}_{session.attempt}_{session.status}_{get_language()}"
-
-
-def _read_lately(session: ProcessingSession) -> list[Moment]:
+def lately_of(session: ProcessingSession) -> list[Moment]:
+    """Give the newest events for a glance. Of checkpoints that come and go, several a second, only the last is one."""
     sources = [_checkpoints_at_a_glance, _crashes, _recoveries, _pauses, _ends]
     found = _read(session, sources, Span(limit=LATELY_MAX))[:LATELY_MAX]
     return [Moment(event.at, event.icon, event.brief or event.title, event.look) for event in found]

@@ -12,7 +12,18 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from config.admin import CappedPaginator, MachineRowAdmin
-from processing.models import Batch, ImageResult, Override, Preset, ProcessingSession, SkippedEntry, Worker
+from processing import tokens
+from processing.models import (
+    ApiToken,
+    Batch,
+    ImageResult,
+    Override,
+    Preset,
+    ProcessingSession,
+    Scope,
+    SkippedEntry,
+    Worker,
+)
 from processing.models.preset import DEFAULT_PRESET
 from recovery import audit
 from recovery.models import AuditEntry, Checkpoint, Crash, RecoveryAttempt
@@ -40,6 +51,7 @@ MACHINE_ROWS: list[type[models.Model]] = [
     Crash,
     RecoveryAttempt,
     AuditEntry,
+    ApiToken,
 ]
 
 
@@ -68,6 +80,7 @@ def make_rows() -> dict[type[models.Model], models.Model]:
         Crash: make_crash(worker=worker, session=session),
         RecoveryAttempt: RecoveryAttempt.objects.create(session=session, number=1, option="continue"),
         AuditEntry: audit.record("pin", actor="ines"),
+        ApiToken: tokens.make(make_user("ines"), [Scope.READ])[0],
     }
 
 
@@ -176,7 +189,7 @@ def test_audit_log_is_refused_to_staff_that_may_view_everything_else() -> None:
     assert browser.get(address(Batch, "changelist")).status_code == 200
 
 
-@pytest.mark.parametrize("model", [model for model in MACHINE_ROWS if model not in (Worker, AuditEntry)])
+@pytest.mark.parametrize("model", [model for model in MACHINE_ROWS if model not in (Worker, AuditEntry, ApiToken)])
 def test_administration_shows_rows_of_own_sessions_only(model: type[models.Model]) -> None:
     row = make_rows()[model]
     staff = make_user("clerk", is_staff=True)

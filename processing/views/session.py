@@ -67,7 +67,7 @@ def _part(request: HtmxRequest, session_id: UUID, asked: dict[str, str]) -> Http
 def _live_part(session_id: UUID, *, may_operate: bool) -> LivePart:
     detection.look()
     found = get_object_or_404(ProcessingSession.objects.select_related("owner"), pk=session_id)
-    return LivePart(overview_of(found, _crash_of(found), may_operate=may_operate))
+    return LivePart(overview_of(found, _crash_of(found), lately_of(found), may_operate=may_operate))
 
 
 @require_POST
@@ -140,8 +140,7 @@ def _take_step(request: HtmxRequest, session_id: UUID, step: str) -> HttpRespons
 
 def _overview(request: HtmxRequest, session: ProcessingSession) -> Overview:
     may_operate = access.may_operate(request.user, session)
-    lately = lately_of(session, is_polled=bool(request.htmx))
-    return overview_of(session, _crash_of(session), lately, may_operate=may_operate)
+    return overview_of(session, _crash_of(session), lately_of(session), may_operate=may_operate)
 
 
 def _crash_of(session: ProcessingSession) -> CrashLine | None:

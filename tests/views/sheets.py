@@ -220,6 +220,15 @@ ACTS = [
 PERSONAL = [
     Sheet(forms.ThemeForm, "settings-appearance", {"theme": Field("dark", CHOICE)}),
     Sheet(forms.KeysForm, "settings-keys", {"has_keys": flag("on")}),
+    Sheet(
+        forms.TokenForm,
+        "settings-token-new",
+        {
+            "name": Field("Nightly", TEXT),
+            "scopes": Field("read", CHOICE),
+            "expires": Field("30", CHOICE, "empty"),
+        },
+    ),
     Sheet(forms.RulesForm, "preset-new", RULES),
     Sheet(forms.RulesForm, "preset", RULES),
     Sheet(

@@ -147,7 +147,7 @@ def test_page_asks_no_more_when_the_session_has_ended(ines: Client, judged: Proc
         "?after=x",
         f"?after={'9' * 30}",
         "?said=1,2",
-        f"?act={'a' * 500}",
+        f"?act={'a' * 2601}",
         "?seen=-3",
     ],
 )

@@ -142,7 +142,7 @@ def test_signing_out_everywhere_counts_no_session_that_has_run_out() -> None:
 
     signed_in(user).post("/settings/sign-out/")
 
-    assert logouts() == [("ines", "127.0.0.1", {"everywhere": True, "browsers": 1})]
+    assert logouts() == [("ines", "127.0.0.1", {"everywhere": True, "browsers": 1, "tokens_revoked": 0})]
 
 
 def test_person_who_is_no_longer_active_is_out_at_once(ines: Client) -> None:
