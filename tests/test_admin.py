@@ -189,7 +189,9 @@ def test_audit_log_is_refused_to_staff_that_may_view_everything_else() -> None:
     assert browser.get(address(Batch, "changelist")).status_code == 200
 
 
-@pytest.mark.parametrize("model", [model for model in MACHINE_ROWS if model not in (Worker, AuditEntry, ApiToken)])
+@pytest.mark.parametrize(
+    "model", [model for model in MACHINE_ROWS if model not in (Worker, AuditEntry, ApiToken)]
+)
 def test_administration_shows_rows_of_own_sessions_only(model: type[models.Model]) -> None:
     row = make_rows()[model]
     staff = make_user("clerk", is_staff=True)
