@@ -25,7 +25,7 @@ from processing.instants import behind
 from processing.models import ProcessingSession, Scope
 from processing.progress import WORKING
 from processing.schemas import LIMIT_DEFAULT, Limit, SessionPage, refusals
-from processing.views.guard import operated_session, person_of, seen_session
+from processing.views.guard import note_outside, operated_session, person_of, refuse, seen_session
 from recovery import acts, detection
 from recovery.audit import Action
 
@@ -75,11 +75,12 @@ def create_session(request: HttpRequest, body: shapes.SessionRequest, response: 
     A folder that has an unfinished session is refused, with that session's id, unless `new` is true.
     """
     if not access.may_operate(request.user):
-        raise access.NotAllowed(_("Your role may look at sessions, but not begin one."))
+        refuse(request, Action.SESSION, _("Your role may look at sessions, but not begin one."))
     form = NewSessionForm(_as_form(body), user=request.user)
     if not form.is_valid():
+        note_outside(request, form)
         return _say_why_not(request, form)
-    session = ProcessingSession.start(**form.columns)
+    session = acts.begin(form.columns, **person_of(request))
     logger.info("session begun", extra={"session": str(session.pk), "user": request.user.pk})
     response.headers["Location"] = reverse("api:show_session", args=[session.pk])
     return Status(201, _whole(session))
