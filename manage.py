@@ -8,9 +8,12 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
+from config.privacy import keep_private
+
 
 def main() -> None:
     """Run the command that the arguments name; a setting with a wrong value ends it with a sentence."""
+    keep_private()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
         execute_from_command_line(sys.argv)

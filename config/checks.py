@@ -15,6 +15,8 @@ from processing.worker import boot_id
 HEARTBEATS_BEFORE_SILENCE = 3
 SQLITE_FULL_OR_EXTRA = (2, 3)
 POSTGRESQL_DURABLE = ("on", "remote_apply")
+# Django's own measure (security.W009), for every key.
+KEY_LENGTH_MIN, KEY_SIGNS_MIN = 50, 5
 
 Messages = list[checks.CheckMessage]
 
@@ -24,6 +26,7 @@ def register() -> None:
     for check in (check_silence, check_requests, check_pool, check_reachable_databases):
         checks.register(check)
     checks.register(check_databases, checks.Tags.database)
+    checks.register(check_weak_settings, checks.Tags.security, deploy=True)
 
 
 def check_silence(**_options: Any) -> Messages:
@@ -64,6 +67,32 @@ def check_pool(**_options: Any) -> Messages:
         )
         for alias, database in settings.DATABASES.items()
         if database.get("OPTIONS", {}).get("pool")
+    ]
+
+
+def weak_settings() -> list[tuple[str, str]]:
+    """Say which settings are too weak beyond this machine, each with a remedy. Keys themselves are not shown."""
+    keys = {
+        "SECRET_KEY": [settings.SECRET_KEY],
+        "STOCKPROOF_CHECKPOINT_KEYS": settings.STOCKPROOF_CHECKPOINT_KEYS,
+    }
+    weak = [
+        (f"a key of {name} can be guessed", f"Use {KEY_LENGTH_MIN} random characters or more.")
+        for name, given in keys.items()
+        if any(len(key) < KEY_LENGTH_MIN or len(set(key)) < KEY_SIGNS_MIN for key in given)
+    ]
+    if settings.DEBUG:
+        weak.append(("DEBUG shows settings and code to everybody", "Unset DEBUG."))
+    if any(host.startswith("*") for host in settings.ALLOWED_HOSTS):
+        weak.append(("ALLOWED_HOSTS takes any name", "Name the hosts, such as photos.example.com."))
+    return weak
+
+
+def check_weak_settings(**_options: Any) -> Messages:
+    """Settings with which nobody should serve beyond this machine; Django's own look at DEBUG and SECRET_KEY too."""
+    return [
+        checks.Warning(f"{wrong[0].upper()}{wrong[1:]}.", hint=hint, id="stockproof.W006")
+        for wrong, hint in weak_settings()
     ]
 
 

@@ -69,7 +69,11 @@ CSRF_FAILURE_VIEW = "config.errors.form_too_old"
 
 _public = STOCKPROOF_SERVED == "public"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _public
-SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+# With this prefix a browser takes them from this host alone, over HTTPS alone (RFC 6265bis, section 4.1.3.2).
+SESSION_COOKIE_NAME = "__Host-sessionid" if _public else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if _public else "csrftoken"
 SESSION_COOKIE_AGE = 14 * 86_400
 SECURE_SSL_REDIRECT = _public
 SECURE_HSTS_SECONDS = 365 * 86_400 if _public else 0

@@ -10,6 +10,15 @@ from django.core.handlers.wsgi import WSGIHandler
 from processing.mortal import die_with_parent
 
 THREADS = 8
+# What a request may cost before anything of ours has seen it. We take forms and JSON, of which Django reads 2.5 MB at
+# most. Slow clients hold no thread, only a place among the connections, and lose it when they say nothing for so long.
+LIMITS = {
+    "max_request_header_size": 64 * 1024,
+    "max_request_body_size": 4 * 1024 * 1024,
+    "connection_limit": 500,
+    "channel_timeout": 60,
+    "expose_tracebacks": False,
+}
 
 
 def main(host: str, port: int, parent_pid: int) -> None:
@@ -17,7 +26,7 @@ def main(host: str, port: int, parent_pid: int) -> None:
     die_with_parent(parent_pid)
     application = load_application()
     proxy = proxy_options(os.environ.get("STOCKPROOF_SERVED", ""))
-    waitress.serve(application, host=host, port=port, threads=THREADS, ident="stockproof", **proxy)
+    waitress.serve(application, host=host, port=port, threads=THREADS, ident="stockproof", **LIMITS, **proxy)
 
 
 def load_application() -> WSGIHandler:

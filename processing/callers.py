@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from ninja.errors import AuthenticationError, AuthorizationError, Throttled
 from ninja.security import APIKeyCookie, HttpBearer
@@ -84,7 +85,7 @@ class TokenAuth(HttpBearer):
 class SessionAuth(APIKeyCookie):
     """Somebody who is signed in; what is not safe needs the sign that it comes from one of our pages."""
 
-    param_name = "sessionid"
+    param_name = settings.SESSION_COOKIE_NAME
 
     def __call__(self, request: HttpRequest) -> Any:
         """Give the caller, or None for a stranger. Raises AuthorizationError without the sign."""

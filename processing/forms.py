@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.conf import settings
+from django.contrib.auth import authenticate
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -228,14 +230,25 @@ class PasswordForm(PasswordChangeForm):
         "password_mismatch": _("This is not the same as above."),
     }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.request = request
         self.fields["old_password"].label = _("Password of now")
         self.fields["new_password1"].label = _("New password")
         self.fields["new_password1"].help_text = _(
             "At least 12 characters, not only digits, nothing like your name, and none that many people use."
         )
         self.fields["new_password2"].label = _("New password again")
+
+    def clean_old_password(self) -> str:
+        """Ask the guard of the login, which counts wrong ones: who has found a browser open cannot guess on here.
+
+        test: test_password_of_now_is_not_guessed_without_limit.
+        """
+        old: str = self.cleaned_data["old_password"]
+        if authenticate(self.request, username=self.user.get_username(), password=old) is None:
+            raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return old
 
 
 class RulesForm(forms.Form):
@@ -338,7 +351,7 @@ class NewSessionForm(forms.Form):
         try:
             path = source_with_photos(absolute(cleaned["source"]), recursive=cleaned["recursive"])
         except (SourceRefused, NoPhotos) as error:
-            self.add_error("source", str(error))
+            self.add_error("source", ValidationError(str(error), code=type(error).__name__))
             return cleaned
         self._wish(path)
         self._look_for_another(path)

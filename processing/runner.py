@@ -20,9 +20,9 @@ from processing.models.commit import Seal
 from processing.models.session import Alarm
 from processing.photos import Reading, judge_photos, read_photo
 from processing.pictures import try_to_keep_pictures
-from processing.scan import run_scan
+from processing.scan import folder_of, run_scan
 from processing.similarity import run_compare
-from processing.sources import Folder, SourceGone, path_text
+from processing.sources import SourceGone, path_text
 from processing.states import BatchKind
 from processing.worker import OUT_OF_MEMORY_EXIT, Presence
 
@@ -142,7 +142,7 @@ class PhotoRun:
         self.batch, self.work = batch, work
         self.session = ProcessingSession.objects.get(pk=batch.session_id)
         batch.session = self.session  # Each checkpoint tells its rules; they are read once a batch.
-        self.folder = Folder(bytes(self.session.source_path), recursive=self.session.recursive)
+        self.folder = folder_of(self.session)
         self.pipeline = work.pipeline()
         self.times = Times()
         self.chunk: list[ImageResult] = []

@@ -164,7 +164,12 @@ def folder_of(session: ProcessingSession) -> Folder:
     left_out = [os.fsencode(settings.STOCKPROOF_VAR)]
     if session.output:
         left_out.append(os.fsencode(session.output))
-    return Folder(bytes(session.source_path), recursive=session.recursive, left_out=left_out)
+    return Folder(
+        bytes(session.source_path),
+        recursive=session.recursive,
+        left_out=left_out,
+        roots=settings.STOCKPROOF_SOURCE_ROOTS,
+    )
 
 
 def _store(batch: Batch, page: Page, seal: Seal | None = None) -> Page:

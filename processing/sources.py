@@ -48,6 +48,10 @@ class SourceRefused(Exception):
     """A folder that sessions may not or cannot read."""
 
 
+class SourceOutside(SourceRefused):
+    """A folder outside of those that the operator has named."""
+
+
 class SourceGone(Exception):
     """The source itself is missing, unmounted or no folder any more, so that nothing can be said of its photos."""
 
@@ -135,13 +139,18 @@ def check_source(source: str | os.PathLike[str], roots: Sequence[Path]) -> bytes
     if not asked or b"\0" in asked:
         raise SourceRefused(f"The source {shown!r} is not a path. Give the path of a folder of photos.")
     real = os.path.realpath(asked)
-    if roots and not any(_is_inside(real, os.path.realpath(os.fsencode(root))) for root in roots):
-        raise SourceRefused(
+    if not is_allowed(real, roots):
+        raise SourceOutside(
             f"The source {path_text(asked)} is outside the folders that sessions may read. "
             "Add it to STOCKPROOF_SOURCE_ROOTS, or give a folder inside them."
         )
     _try_listing(real, asked)
     return real
+
+
+def is_allowed(real: bytes, roots: Sequence[Path]) -> bool:
+    """Say whether a folder, by its path without links, is one that sessions may read; no roots allow any."""
+    return not roots or any(_is_inside(real, os.path.realpath(os.fsencode(root))) for root in roots)
 
 
 def _is_inside(path: bytes, root: bytes) -> bool:
@@ -161,8 +170,16 @@ def _try_listing(real: bytes, asked: bytes) -> None:
 class Folder:
     """A source: one folder, with or without the folders below it. The root is an absolute path without links."""
 
-    def __init__(self, root: bytes, *, recursive: bool = True, left_out: Collection[bytes] = ()) -> None:
+    def __init__(
+        self,
+        root: bytes,
+        *,
+        recursive: bool = True,
+        left_out: Collection[bytes] = (),
+        roots: Sequence[Path] = (),
+    ) -> None:
         self.root = root
+        self._is_allowed = is_allowed(root, roots)
         self._recursive = recursive
         # Only folders met below the root count: a source inside one of them was somebody's wish.
         self._left_out = frozenset(os.path.realpath(folder) for folder in left_out)
@@ -327,7 +344,16 @@ class Folder:
 
     @contextmanager
     def _root_fd(self) -> Iterator[int]:
-        """Open the root from `/` on, so that no part of its path can have become a link meanwhile."""
+        """Open the root from `/` on, so that no part of its path can have become a link meanwhile.
+
+        The operator may have narrowed what sessions may read since this one began.
+        test: test_session_reads_and_shows_nothing_more_when_its_source_is_no_longer_allowed.
+        """
+        if not self._is_allowed:
+            raise SourceGone(
+                f"The source {path_text(self.root)} is outside the folders that sessions may read by now. "
+                "Add it to STOCKPROOF_SOURCE_ROOTS, then recover the session."
+            )
         top_fd = os.open(b"/", PASS_FLAGS)
         try:
             root_fd = descend(top_fd, [name for name in self.root.split(b"/") if name])

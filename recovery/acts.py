@@ -35,6 +35,13 @@ def begin(
     return session
 
 
+def note_outside(source: str, *, actor: str, address: str | None = None) -> None:
+    """Record that somebody has asked for a folder that sessions may not read."""
+    with transaction.atomic():
+        outcome = "refused: The source is outside the folders that sessions may read."
+        record(Action.SESSION, actor=actor, address=address, outcome=outcome, details={"source": source})
+
+
 def pause(session: ProcessingSession, *, actor: str, why: str = "", address: str | None = None) -> None:
     """Stop handing out a session's work."""
     reason = {"why": why} if why else {}

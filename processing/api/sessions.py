@@ -26,7 +26,7 @@ from processing.models import ProcessingSession, Scope
 from processing.progress import WORKING
 from processing.schemas import LIMIT_DEFAULT, Limit, SessionPage, refusals
 from processing.starting import AnotherUnfinished
-from processing.views.guard import operated_session, person_of, refuse, seen_session, user_of
+from processing.views.guard import note_outside, operated_session, person_of, refuse, seen_session, user_of
 from recovery import acts, detection
 from recovery.audit import Action
 
@@ -79,6 +79,7 @@ def create_session(request: HttpRequest, body: shapes.SessionRequest, response: 
         refuse(request, Action.SESSION, _("Your role may look at sessions, but not begin one."))
     form = NewSessionForm(_as_form(body), user=request.user)
     if not form.is_valid():
+        note_outside(request, form)
         return _say_why_not(request, form)
     alone_of = None if body.new else user_of(request)
     try:

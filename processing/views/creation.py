@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 from processing import access
 from processing.counting import CountLost
 from processing.forms import LookForm, NewSessionForm
-from processing.sources import SourceRefused
+from processing.sources import SourceOutside, SourceRefused
 from processing.starting import (
     AnotherUnfinished,
     CountPanel,
@@ -19,7 +19,7 @@ from processing.starting import (
     readable_roots,
     rules_named,
 )
-from processing.views.guard import HtmxRequest, page, person_of, refuse, user_of
+from processing.views.guard import HtmxRequest, note_outside, page, person_of, refuse, user_of
 from recovery import acts
 from recovery.audit import Action
 
@@ -41,6 +41,7 @@ def new_session(request: HtmxRequest) -> HttpResponse:
         return _count(request)
     form = NewSessionForm(request.POST, user=request.user)
     if not form.is_valid():
+        note_outside(request, form)
         return _ask(request, form, status=400)
     alone_of = None if form.cleaned_data["beside"] else user_of(request)
     try:
@@ -56,7 +57,7 @@ def new_session(request: HtmxRequest) -> HttpResponse:
 
 def _count(request: HtmxRequest) -> HttpResponse:
     """Count a little; as a part for the page that asks again, or as the whole page."""
-    panel = _panel(LookForm(request.POST))
+    panel = _panel(request, LookForm(request.POST))
     if request.htmx:
         preset = request.POST.get("preset", "")
         return render(request, "processing/_count.html", {"panel": panel, "preset": preset})
@@ -64,11 +65,14 @@ def _count(request: HtmxRequest) -> HttpResponse:
     return _ask(request, form, panel)
 
 
-def _panel(form: LookForm) -> CountPanel:
+def _panel(request: HtmxRequest, form: LookForm) -> CountPanel:
     if not form.is_valid():
         return CountPanel(trouble=" ".join(str(error) for errors in form.errors.values() for error in errors))
     try:
         return count_on(form.count(), rules_named(form.cleaned_data["preset"]))
+    except SourceOutside as error:
+        acts.note_outside(form.cleaned_data["source"], **person_of(request))
+        return CountPanel(trouble=str(error))
     except (SourceRefused, CountLost) as error:
         return CountPanel(trouble=str(error))
 

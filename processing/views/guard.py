@@ -9,6 +9,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
+from django.forms import Form
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -20,7 +21,8 @@ from django_htmx.middleware import HtmxDetails
 
 from processing import access
 from processing.models import ProcessingSession
-from recovery import audit
+from processing.sources import SourceOutside
+from recovery import acts, audit
 
 
 class HtmxRequest(HttpRequest):
@@ -94,6 +96,12 @@ def operated_session(request: HttpRequest, session_id: UUID, action: audit.Actio
     if not access.may_operate(request.user, session):
         refuse(request, action, _("You may look at this session, but not change it."), session)
     return session
+
+
+def note_outside(request: HttpRequest, form: Form) -> None:
+    """Record it where somebody has asked for a folder that sessions may not read."""
+    if form.has_error("source", SourceOutside.__name__):
+        acts.note_outside(form.cleaned_data.get("source") or form.data["source"], **person_of(request))
 
 
 def refuse(

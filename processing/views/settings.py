@@ -91,6 +91,10 @@ class PasswordPage(PasswordChangeView):
     template_name = "processing/password.html"
     success_url = reverse_lazy("settings")
 
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """Hand the request on, for the guard."""
+        return {**super().get_form_kwargs(), "request": self.request}
+
     def form_valid(self, form: Any) -> HttpResponse:
         """Store it, with the entry in the audit log."""
         with transaction.atomic():

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
+from config.checks import weak_settings
 from processing.children import arguments_of, environment_of
 from processing.disks import DiskWatch
 from processing.management.arguments import add_workers
@@ -102,3 +103,5 @@ def _refuse_open_doors() -> None:
     for name, (is_given, what) in needs.items():
         if not is_given:
             raise Misconfigured(f"Serving beyond this machine needs {what}.", hint=f"Set {name}.")
+    for wrong, hint in weak_settings():
+        raise Misconfigured(f"Serving beyond this machine is refused: {wrong}.", hint=hint)
