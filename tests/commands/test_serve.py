@@ -8,11 +8,14 @@ from django.contrib.auth import authenticate, get_user_model
 from django.test import RequestFactory
 from pytest_django import Settings
 
+from config.checks import check_weak_settings, weak_settings
 from processing.management.commands.serve import bind_address
 from processing.management.failures import Misconfigured
 from processing.management.first_user import FIRST_USERNAME, make_first_user
 from processing.models import Worker
 from tests.commands.running import run
+
+LONG_KEY = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @pytest.mark.parametrize(
@@ -42,6 +45,35 @@ def test_first_user_is_made_once_with_a_password_that_works() -> None:
     user = authenticate(RequestFactory().post("/login/"), username=FIRST_USERNAME, password=password)
     assert user is not None
     assert (user.is_superuser, again, get_user_model().objects.count()) == (True, None, 1)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "weak", "why"),
+    [
+        ("SECRET_KEY", "short", "a key of SECRET_KEY can be guessed"),
+        ("SECRET_KEY", "abcd" * 20, "a key of SECRET_KEY can be guessed"),
+        ("STOCKPROOF_CHECKPOINT_KEYS", [LONG_KEY, "old"], "a key of STOCKPROOF_CHECKPOINT_KEYS can be guessed"),
+        ("DEBUG", True, "DEBUG shows settings and code to everybody"),
+        ("ALLOWED_HOSTS", ["*"], "ALLOWED_HOSTS takes any name"),
+    ],
+)
+def test_serve_is_refused_beyond_this_machine_with_a_weak_setting(
+    settings: Settings, name: str, weak: object, why: str
+) -> None:
+    settings.SECRET_KEY_IS_GIVEN = settings.STOCKPROOF_CHECKPOINT_KEYS_ARE_GIVEN = True
+    settings.STOCKPROOF_SOURCE_ROOTS = (Path("/photos"),)
+    settings.SECRET_KEY, settings.STOCKPROOF_CHECKPOINT_KEYS = LONG_KEY, [LONG_KEY]
+    settings.ALLOWED_HOSTS = ["photos.example.com"]
+    settings.DEBUG = False
+    sound = weak_settings()
+    setattr(settings, name, weak)
+
+    with pytest.raises(Misconfigured) as refused:
+        run("serve", "--bind", "0.0.0.0:8000")
+
+    assert (sound, str(refused.value)) == ([], f"Serving beyond this machine is refused: {why}.")
+    assert [warning.msg[1:] for warning in check_weak_settings()] == [f"{why[1:]}."]
 
 
 @pytest.mark.django_db

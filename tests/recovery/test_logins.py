@@ -5,6 +5,7 @@ from axes.exceptions import AxesBackendRequestParameterRequired
 from django.contrib.auth import authenticate
 from django.test import Client
 
+from recovery.logins import MEANWHILE
 from recovery.models import AuditEntry
 from tests.people import PASSWORD, make_user
 
@@ -57,3 +58,16 @@ def test_logout_is_recorded_once_somebody_was_in() -> None:
     client.post("/logout/")
 
     assert recorded() == [("login", "ines", "done", None), ("logout", "ines", "done", "127.0.0.1")]
+
+
+def test_tries_during_a_lock_out_are_recorded_once_a_minute_of_each_name_and_address() -> None:
+    MEANWHILE.forget()
+    make_user("ines")
+    for name, address in [("ines", "10.1.2.3")] * 9 + [("ines", "10.9.9.9")] * 7:
+        Client().post("/login/", {"username": name, "password": "guess"}, REMOTE_ADDR=address)
+
+    addresses = [address for *_, address in recorded()]
+
+    # Five until the lock-out, and one of those after it.
+    assert addresses == ["10.1.2.3"] * 6 + ["10.9.9.9"] * 6
+    MEANWHILE.forget()

@@ -175,6 +175,23 @@ def test_photo_that_has_changed_is_not_sent(judged: ProcessingSession, browser: 
     assert (changed, resized) == (404, 404)
 
 
+def test_session_reads_and_shows_nothing_more_when_its_source_is_no_longer_allowed(
+    judged: ProcessingSession, browser: Client, source: Path, settings: Settings
+) -> None:
+    settings.STOCKPROOF_SOURCE_ROOTS = [source.parent]
+    before = asked(browser, path_of(judged, "pictures")).status_code
+    begun = scanned_session(source)
+    settings.STOCKPROOF_SOURCE_ROOTS = [source.parent / "var"]
+
+    after = asked(browser, path_of(judged, "pictures")).status_code
+    work_off(begun)
+
+    assert (before, after) == (200, 404)
+    assert begun.status == "failed"
+    assert "is outside the folders that sessions may read by now" in begun.last_error
+    assert begun.results.count() == 0
+
+
 def test_nothing_is_sent_when_a_link_has_taken_the_photos_place(
     judged: ProcessingSession, browser: Client, source: Path, tmp_path: Path
 ) -> None:

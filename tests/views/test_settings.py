@@ -157,3 +157,15 @@ def test_old_cookie_opens_nothing_after_logout(ines: Client) -> None:
     ines.post("/logout/")
 
     assert stolen.get("/").status_code == 302
+
+
+def test_password_of_now_is_not_guessed_without_limit() -> None:
+    client = signed_in(make_user("ines", password=PASSWORD))
+
+    wrong = [change_password(client, old_password=f"guess {n}").status_code for n in range(5)]
+    right = change_password(client).status_code
+
+    assert (wrong, right) == ([400, 400, 400, 400, 429], 429)
+    assert User.objects.get().check_password(PASSWORD)
+    failed = AuditEntry.objects.filter(action="login_failed", actor="ines")
+    assert failed.count() == 6
