@@ -53,7 +53,11 @@ def test_first_user_is_made_once_with_a_password_that_works() -> None:
     [
         ("SECRET_KEY", "short", "a key of SECRET_KEY can be guessed"),
         ("SECRET_KEY", "abcd" * 20, "a key of SECRET_KEY can be guessed"),
-        ("STOCKPROOF_CHECKPOINT_KEYS", [LONG_KEY, "old"], "a key of STOCKPROOF_CHECKPOINT_KEYS can be guessed"),
+        (
+            "STOCKPROOF_CHECKPOINT_KEYS",
+            [LONG_KEY, "old"],
+            "a key of STOCKPROOF_CHECKPOINT_KEYS can be guessed",
+        ),
         ("DEBUG", True, "DEBUG shows settings and code to everybody"),
         ("ALLOWED_HOSTS", ["*"], "ALLOWED_HOSTS takes any name"),
     ],

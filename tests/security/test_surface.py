@@ -3,13 +3,18 @@
 import ast
 import importlib.metadata
 import json
+import pickle
+import re
 import tomllib
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django_q.conf import Conf
 from django_q.models import OrmQ, Schedule, Success
 from django_q.signing import SignedPackage
 from pytest_django import Settings
@@ -18,7 +23,7 @@ from processing.queue import SHARED_QUEUE, Inbox
 from processing.states import Stage
 from tests.commands.running import MANAGE, run_process
 from tests.config.test_pages import HEADERS, strict_headers
-from tests.factories import make_session
+from tests.factories import MADE_AT, make_session
 from tests.people import PASSWORD, make_user, signed_in
 
 ROOT = MANAGE.parent
@@ -97,14 +102,17 @@ class Bomb:
 
 
 @pytest.mark.django_db
-def test_forged_rows_of_the_queue_run_nothing(tmp_path: Path, settings: Settings) -> None:
+def test_forged_rows_of_the_queue_run_nothing(tmp_path: Path) -> None:
     bomb = tmp_path / "exploded"
-    key, settings.SECRET_KEY = settings.SECRET_KEY, "f" * 64
-    forged = SignedPackage.dumps({"func": "os.system", "args": (Bomb(bomb),)})
-    settings.SECRET_KEY = key
+    with pytest.MonkeyPatch.context() as another_key:
+        another_key.setattr(Conf, "SECRET_KEY", "f" * 64)
+        forged = SignedPackage.dumps({"func": "os.system", "args": (Bomb(bomb),)})
     OrmQ.objects.create(key=SHARED_QUEUE, payload=forged)
     Schedule.objects.create(func="pathlib.Path.touch", args=f"'{bomb}'", repeats=-1)
-    Success.objects.bulk_create([Success(id="x" * 32, name="x", func="x", args=Bomb(bomb), success=True)])
+    Success.objects.create(id="x" * 32, name="x", func="x", started=MADE_AT, stopped=MADE_AT, success=True)
+    with connection.cursor() as cursor:
+        unsigned = b64encode(pickle.dumps(Bomb(bomb))).decode()
+        cursor.execute("UPDATE django_q_task SET args = %s, result = %s", [unsigned, unsigned])
     looks = iter([False, True])
     session = make_session(stage=Stage.RUNNING, owner=make_user("ines"))
 
@@ -166,7 +174,7 @@ def test_cookies_that_are_set_say_so(client: Client, settings: Settings) -> None
         ("get", "/api/v1/sessions", 401),
         ("put", "/api/v1/sessions", 405),
         ("get", "/metrics", 200),
-        ("put", "/healthz", 405),
+        ("get", "/healthz", 200),
         ("get", "/sessions/nothing/", 404),
         ("post", "/logout/", 403),
     ],
@@ -192,7 +200,7 @@ def test_static_analysis_looks_for_security_and_nothing_is_silenced_without_a_re
         f"{path.name}: {line.strip()}"
         for path in PRODUCT
         for line in path.read_text().splitlines()
-        if "noqa: S" in line and "--" not in line.partition("noqa")[2]
+        if re.search(r"noqa: S\d", line) and "--" not in line.partition("noqa")[2]
     ]
 
     assert "S" in ruff["select"]
