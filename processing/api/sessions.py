@@ -26,14 +26,7 @@ from processing.models import ProcessingSession, Scope
 from processing.progress import WORKING
 from processing.schemas import LIMIT_DEFAULT, Limit, SessionPage, refusals
 from processing.starting import AnotherUnfinished
-from processing.views.guard import (
-    note_outside,
-    operated_session,
-    person_of,
-    refuse,
-    seen_session,
-    user_of,
-)
+from processing.views.guard import note_outside, operated_session, person_of, refuse, seen_session, user_of
 from recovery import acts, detection
 from recovery.audit import Action
 
