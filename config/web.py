@@ -32,7 +32,8 @@ def main(host: str, port: int, parent_pid: int) -> None:
 def load_application() -> WSGIHandler:
     """Load the apps, on PostgreSQL with a pool of connections: this process never forks."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    os.environ.setdefault("STOCKPROOF_POOLED", "on")
+    # An empty value counts as unset, as for every setting.
+    os.environ["STOCKPROOF_POOLED"] = os.environ.get("STOCKPROOF_POOLED") or "on"
     from config.wsgi import application  # noqa: PLC0415 -- loads the apps, which need the lines above
 
     return application

@@ -22,7 +22,7 @@ from tests.recovery.views.scenes import interrupt, lying_session
 README = Path(__file__).resolve().parents[1] / "README.md"
 TIMEOUT_S = 120
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-ACTS = ["override", "recover", "rollback", "resume", "checkpoint"]
+ACTS = ["session", "override", "recover", "rollback", "resume", "checkpoint"]
 TOLD = {
     "sh": ['"status": "interrupted"', '"crash_type": "power_failure"', '"safe": "safe"', '"crashes": 1'],
     "python": ["interrupted 10 of 12", " power_failure", "The session goes on from photo 11:", "\nsafe\n1\n"],

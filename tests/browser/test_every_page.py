@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.vendor("sqlite"),
 ]
 # They answer with a file or with words for a machine; a page that needs more than its address is among MORE.
-NO_PAGES = {"healthz", "session-thumbnail", "audit-export", "session-verdict-all"}
+NO_PAGES = {"healthz", "readyz", "metrics", "session-thumbnail", "audit-export", "session-verdict-all"}
 OF_SESSIONS = ("", "results/", "timeline/", "checkpoints/")
 ERRORS = (400, 403, 404, 429, 500, 503)
 STATES = ("empty", "running", "interrupted")

@@ -112,6 +112,7 @@ def test_focus_goes_back_to_where_it_was_when_the_dialog_is_closed(
 ) -> None:
     page = window.page
     sign_in(page, live_server.url, ines)
+    page.wait_for_url(f"{live_server.url}/")
     page.locator("a.brand").focus()
     page.evaluate(
         "document.body.insertAdjacentHTML('beforeend', '<dialog id=recovery-dialog class=dialog>"

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from processing.models import ImageResult
+from recovery import checkpoint_acts
+from recovery.kinds import CheckpointType
 from recovery.models import AuditHead
 from tests import postgresql
 from tests.crash.proof import assert_exact
@@ -59,7 +61,7 @@ def test_session_goes_on_from_a_backup_that_was_made_while_it_ran(
     run = studio.process()
     until(lambda: ImageResult.objects.count() >= 10)
     # It leaves an entry in the audit log, so that there is a head to be found again.
-    studio.finish("checkpoint", "latest", "--note", "before the backup")
+    checkpoint_acts.take(studio.session(), CheckpointType.MANUAL, actor="ines")
     restored = copy_database(database_url, tmp_path)
     until(lambda: ImageResult.objects.count() >= 25)
     studio.kill_everything()

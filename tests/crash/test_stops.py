@@ -40,6 +40,7 @@ def test_process_drains_and_pauses_its_session_when_it_is_stopped(studio: Studio
     assert run.lines("summary")[0]["analysed_twice"] == 0
     studio.finish("resume", "latest", "--wait", "--workers", "2")
     assert list(AuditEntry.objects.order_by("number").values_list("action", "outcome")) == [
+        ("session", "done"),
         ("pause", "done"),
         ("resume", "done"),
     ]

@@ -224,7 +224,7 @@ def test_pages_ask_no_more_of_the_database_when_many_wait(
     for _ in range(20):
         interrupt(make_session(owner=owner_of(session)))
 
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         response = ines.get("/")
 
     assert "21 sessions were interrupted." in response.content.decode()
